@@ -1,0 +1,82 @@
+// The event catalogue: type, severity, what it says, and the shape of its data. `data` holds nothing that names
+// a person; names, addresses and devices go to `personal`, which is stored beside and can be erased.
+
+export type Severity = 'info' | 'notice' | 'warning' | 'critical';
+
+export interface EventKind<Data extends object, Personal extends object> {
+  severity: Severity;
+  says: string;
+  /** Types only, never set. */
+  data?: Data;
+  personal?: Personal;
+}
+
+// biome-ignore lint/complexity/noBannedTypes: an event without data takes exactly {}
+type None = {};
+
+const event = <Data extends object = None, Personal extends object = None>(
+  severity: Severity,
+  says: string,
+): EventKind<Data, Personal> => ({ severity, says });
+
+export const events = {
+  'account.created': event<{ by: 'setup' | 'bootstrap' | 'cli' }, { email: string }>('notice', 'An account was made.'),
+  'account.disabled': event('warning', 'An account was disabled; its sessions and tokens ended.'),
+  'account.enabled': event('notice', 'A disabled account was enabled again.'),
+  'account.passwordChanged': event<{ by: 'person' | 'cli' }>(
+    'notice',
+    'A password was changed; sessions and tokens ended.',
+  ),
+  'account.passwordRehashed': event('info', 'A password hash was upgraded at sign-in.'),
+  'account.signedOutEverywhere': event<{ reason: string }>('warning', 'All sessions and tokens of an account ended.'),
+  'role.granted': event<{ role: string }>('warning', 'A role was granted.'),
+  'setup.linkMade': event('notice', 'A one-time setup link was made.'),
+  'setup.linkRefused': event('warning', 'A setup link was refused: used, expired or wrong.'),
+  'setup.completed': event('critical', 'The first administrator was made.'),
+  'signIn.succeeded': event<{ amr: string[] }>('info', 'A person signed in.'),
+  'signIn.failed': event<{ reason: 'password' | 'unknown' | 'disabled' | 'noPassword' }, { identifier: string }>(
+    'notice',
+    'A sign-in was refused.',
+  ),
+  'signIn.throttled': event<{ by: 'account' | 'address' }, { identifier: string }>(
+    'warning',
+    'A sign-in was refused unchecked: too many failures.',
+  ),
+  'signIn.abandoned': event('info', 'A person went back to the app without signing in.'),
+  'lockout.started': event<{ by: 'account' | 'address' | 'client'; seconds: number }>(
+    'warning',
+    'Failures reached the limit.',
+  ),
+  'session.started': event('info', 'A browser session began.'),
+  'session.ended': event<{ reason: string }>('info', 'A browser session ended.'),
+  'consent.given': event<{ scopes: string[]; source: 'person' | 'firstParty' | 'remembered' }>(
+    'info',
+    'An app was given access.',
+  ),
+  'consent.refused': event('info', 'A person refused an app.'),
+  'consent.revoked': event('notice', 'A person withdrew an app’s access.'),
+  'authorization.granted': event<{ scope: string }>('info', 'An authorization code was issued.'),
+  'authorization.refused': event<{ error: string; why: string }>('notice', 'An authorization request was refused.'),
+  'token.issued': event<{ grantType: string; scope: string; refreshToken: boolean }>('info', 'Tokens were issued.'),
+  'token.refreshed': event<{ scope: string; replayed: boolean }>('info', 'Tokens were refreshed.'),
+  'token.refused': event<{ error: string; why: string; grantType: string }>('notice', 'A token request was refused.'),
+  'token.revoked': event<{ kind: string }>('notice', 'A token was revoked by its app.'),
+  'token.reused': event<{ kind: 'code' | 'refresh'; ended: 'family' | 'account' }>(
+    'critical',
+    'A spent code or refresh token was used again; what came of it was revoked.',
+  ),
+  'client.authenticationFailed': event<{ endpoint: string }>('warning', 'An app failed to authenticate.'),
+  'client.created': event<{ by: 'setup' | 'cli' | 'system' }>('notice', 'An app was registered.'),
+  'client.changed': event<{ fields: string[] }>('notice', 'An app’s settings were changed.'),
+  'client.secretAdded': event('warning', 'An app got another secret.'),
+  'client.secretRemoved': event('notice', 'A secret of an app was removed.'),
+  'key.published': event<{ kid: string; alg: string; activatesAt: string }>('notice', 'A signing key was published.'),
+  'key.removed': event<{ kid: string; alg: string; reason: 'replaced' | 'compromised' }>(
+    'notice',
+    'A signing key left the JWKS.',
+  ),
+} as const satisfies Record<string, EventKind<object, object>>;
+
+export type EventType = keyof typeof events;
+export type DataOf<T extends EventType> = (typeof events)[T] extends EventKind<infer D, object> ? D : never;
+export type PersonalOf<T extends EventType> = (typeof events)[T] extends EventKind<object, infer P> ? P : never;
