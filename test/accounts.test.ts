@@ -26,7 +26,8 @@ import { bootstrapAdmin, completeSetup, makeLink, tokenState } from '../server/s
 import { freshDatabase, openPool } from './harness/database.ts';
 
 const ISSUER = 'http://localhost:3000';
-const HASH = '$argon2id$v=19$m=7168,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+const HASH =
+  '$argon2id$v=19$m=7168,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const ABSENT = '01990000-0000-7000-8000-000000000000';
 
 async function open(t: Test, pools = 1): Promise<Op[]> {
@@ -154,7 +155,9 @@ t.test('A6: what is no address is refused', async (t) => {
     t.throws(() => checkEmail(hostile), { code: 'account.emailInvalid' });
   }
   t.ok(performance.now() - start < 500);
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => emailKey(emailKey(text)) === emailKey(text)));
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => emailKey(emailKey(text)) === emailKey(text)),
+  );
   for (const odd of ['\u03aa\u0301', '\u03ab\u0301', '\u03d4\u0301', '\u1fbc\u0301']) {
     t.equal(emailKey(emailKey(`a${odd}b`)), emailKey(`a${odd}b`), escape(odd));
   }
@@ -163,7 +166,13 @@ t.test('A6: what is no address is refused', async (t) => {
 t.test('A6: of 50 makers of one address in several spellings, one succeeds', async (t) => {
   const ops = await open(t, 2);
   const [op] = ops as [Op];
-  const spellings = ['race@example.org', 'RACE@example.org', 'Race@Example.ORG', 'race@EXAMPLE.org', 'ｒace@example.org'];
+  const spellings = [
+    'race@example.org',
+    'RACE@example.org',
+    'Race@Example.ORG',
+    'race@EXAMPLE.org',
+    'ｒace@example.org',
+  ];
   for (let round = 0; round < 4; round++) {
     const all = await outcomes(
       Array.from({ length: 50 }, (_, at) =>
@@ -193,10 +202,17 @@ t.test('A6: a new password ends everything and raises the epoch, in one transact
   t.match(await stillOpen(op, mine), { session: true, granted: true }, 'all or nothing');
 
   await setPassword(op, account.id, 'new', 'person');
-  t.match(await find(op, account.id), { passwordHash: 'new', epoch: 1, version: 1, passwordChangedAt: op.now });
+  t.match(await find(op, account.id), {
+    passwordHash: 'new',
+    epoch: 1,
+    version: 1,
+    passwordChangedAt: op.now,
+  });
   t.match(await stillOpen(op, mine), { session: false, granted: false });
   t.match(await stillOpen(op, others), { session: true, granted: true });
-  t.match(await eventsOf(op.db, 'account.passwordChanged'), [{ subject_id: account.id, data: { by: 'person' } }]);
+  t.match(await eventsOf(op.db, 'account.passwordChanged'), [
+    { subject_id: account.id, data: { by: 'person' } },
+  ]);
   t.equal(await signedIn(op, account), false, 'a sign-in checked against the old password is too late');
   t.equal(await signedIn(op, { id: account.id, epoch: 1 }), true);
   await t.rejects(setPassword(op, ABSENT, 'new', 'cli'), { code: 'account.notFound' });
@@ -327,17 +343,23 @@ t.test('A6: a setup link works once, for its time, and says no on record', async
   t.equal(await tokenState(op, token), 'valid');
   t.equal(await tokenState(op, `${token}A`), 'invalid');
   t.equal(await tokenState({ ...op, now: expiresAt }, token), 'invalid');
-  await t.rejects(completeSetup({ ...op, now: expiresAt }, { ...admin, token }), { code: 'setup.linkInvalid' });
+  await t.rejects(completeSetup({ ...op, now: expiresAt }, { ...admin, token }), {
+    code: 'setup.linkInvalid',
+  });
   await t.rejects(completeSetup(op, { ...admin, token: '' }), { code: 'setup.linkInvalid' });
   t.equal((await eventsOf(op.db, 'setup.linkRefused')).length, 2, 'refusals are committed');
   t.equal((await list(op, { limit: 10 })).length, 0);
 
-  await t.rejects(completeSetup(op, { ...admin, email: 'no address', token }), { code: 'account.emailInvalid' });
+  await t.rejects(completeSetup(op, { ...admin, email: 'no address', token }), {
+    code: 'account.emailInvalid',
+  });
   t.equal(await tokenState(op, token), 'valid', 'a slip does not spend the link');
   const account = await completeSetup(op, { ...admin, token });
   t.same(await rolesOf(op, account.id), ['super_admin']);
   t.equal(await tokenState(op, second), 'done');
-  await t.rejects(completeSetup(op, { ...admin, email: 'b@example.org', token: second }), { code: 'setup.done' });
+  await t.rejects(completeSetup(op, { ...admin, email: 'b@example.org', token: second }), {
+    code: 'setup.done',
+  });
   await t.rejects(completeSetup(op, { ...admin, email: 'b@example.org', token }), { code: 'setup.done' });
   await t.rejects(makeLink(op, { issuer: ISSUER, ttl: 3600 }), { code: 'setup.done' });
   t.match(await eventsOf(op.db, 'setup.completed'), [{ subject_id: account.id }]);
@@ -349,55 +371,70 @@ t.test('A6: a setup link works once, for its time, and says no on record', async
   t.equal(unused?.n, 0, 'other links are void');
 });
 
-t.test('A6: of 50 uses of one setup link or of several, on two pools, one makes the administrator', async (t) => {
-  for (const links of [1, 10]) {
+t.test(
+  'A6: of 50 uses of one setup link or of several, on two pools, one makes the administrator',
+  async (t) => {
+    for (const links of [1, 10]) {
+      const ops = await open(t, 2);
+      const [op] = ops as [Op];
+      const tokens: string[] = [];
+      for (let at = 0; at < links; at++) {
+        tokens.push((await makeLink(op, { issuer: ISSUER, ttl: 60 })).url.split('/').at(-1) as string);
+      }
+      const all = await outcomes(
+        Array.from({ length: 50 }, (_, at) =>
+          completeSetup(ops[at % 2] as Op, {
+            token: tokens[at % links] as string,
+            email: `admin${at}@example.org`,
+            name: null,
+            passwordHash: HASH,
+          }),
+        ),
+      );
+      t.equal(all.filter((one) => typeof one !== 'string').length, 1, `${links} links`);
+      t.equal(all.filter((one) => one === 'setup.done').length, 49);
+      t.equal((await list(op, { limit: 100 })).length, 1, 'no half made account is left');
+      t.equal((await eventsOf(op.db, 'setup.linkRefused')).length, 49);
+    }
+  },
+);
+
+t.test(
+  'A6: replicas that start together bootstrap one administrator, under the password rules',
+  async (t) => {
     const ops = await open(t, 2);
     const [op] = ops as [Op];
-    const tokens: string[] = [];
-    for (let at = 0; at < links; at++) {
-      tokens.push((await makeLink(op, { issuer: ISSUER, ttl: 60 })).url.split('/').at(-1) as string);
+    const settings = Object.fromEntries(
+      Object.entries(options.passwords).map(([name, option]) => [name, option.default]),
+    ) as Config['passwords'];
+    const passwords = createPasswords(
+      { ...settings, hashMemory: 7168, hashPasses: 1 },
+      { words: ['gatehouse'] },
+    );
+    const email = 'boss@example.org';
+    const weak: [string, string][] = [
+      ['short', 'password.tooShort'],
+      ['password1234567', 'password.guessable'],
+      ['boss@example.org', 'password.contextual'],
+    ];
+    for (const [password, code] of weak) {
+      await t.rejects(bootstrapAdmin(op, passwords, { email, password }), { code });
     }
-    const all = await outcomes(
-      Array.from({ length: 50 }, (_, at) =>
-        completeSetup(ops[at % 2] as Op, {
-          token: tokens[at % links] as string,
-          email: `admin${at}@example.org`,
-          name: null,
-          passwordHash: HASH,
-        }),
+    const password = 'nine purple lanterns';
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, at) =>
+        bootstrapAdmin(ops[at % 2] as Op, passwords, { email, password }),
       ),
     );
-    t.equal(all.filter((one) => typeof one !== 'string').length, 1, `${links} links`);
-    t.equal(all.filter((one) => one === 'setup.done').length, 49);
-    t.equal((await list(op, { limit: 100 })).length, 1, 'no half made account is left');
-    t.equal((await eventsOf(op.db, 'setup.linkRefused')).length, 49);
-  }
-});
-
-t.test('A6: replicas that start together bootstrap one administrator, under the password rules', async (t) => {
-  const ops = await open(t, 2);
-  const [op] = ops as [Op];
-  const settings = Object.fromEntries(
-    Object.entries(options.passwords).map(([name, option]) => [name, option.default]),
-  ) as Config['passwords'];
-  const passwords = createPasswords({ ...settings, hashMemory: 7168, hashPasses: 1 }, { words: ['gatehouse'] });
-  const email = 'boss@example.org';
-  const weak: [string, string][] = [
-    ['short', 'password.tooShort'],
-    ['password1234567', 'password.guessable'],
-    ['boss@example.org', 'password.contextual'],
-  ];
-  for (const [password, code] of weak) {
-    await t.rejects(bootstrapAdmin(op, passwords, { email, password }), { code });
-  }
-  const password = 'nine purple lanterns';
-  const all = await Promise.all(
-    Array.from({ length: 20 }, (_, at) => bootstrapAdmin(ops[at % 2] as Op, passwords, { email, password })),
-  );
-  const made = all.filter((one) => one !== null);
-  t.equal(made.length, 1);
-  const account = await findByEmail(op, email);
-  t.equal((await passwords.verify(account?.passwordHash ?? null, password)).ok, true);
-  t.same(await rolesOf(op, account?.id ?? ABSENT), ['super_admin']);
-  t.equal(await bootstrapAdmin(op, passwords, { email: 'two@example.org', password: 'short' }), null, 'no second one');
-});
+    const made = all.filter((one) => one !== null);
+    t.equal(made.length, 1);
+    const account = await findByEmail(op, email);
+    t.equal((await passwords.verify(account?.passwordHash ?? null, password)).ok, true);
+    t.same(await rolesOf(op, account?.id ?? ABSENT), ['super_admin']);
+    t.equal(
+      await bootstrapAdmin(op, passwords, { email: 'two@example.org', password: 'short' }),
+      null,
+      'no second one',
+    );
+  },
+);

@@ -3,7 +3,12 @@ import t, { type Test } from 'tap';
 import { type Config, options } from '../config/options.ts';
 import { inTransaction } from '../drizzle/database.ts';
 import { type Op, systemOp } from '../server/lib/op.ts';
-import { createLockouts, purgeFailures, type Refusal, type Reservation } from '../server/lockouts/lockouts.ts';
+import {
+  createLockouts,
+  purgeFailures,
+  type Refusal,
+  type Reservation,
+} from '../server/lockouts/lockouts.ts';
 import { freshDatabase, openPool } from './harness/database.ts';
 
 const defaults = Object.fromEntries(
@@ -34,25 +39,36 @@ const lockoutEvents = async (op: Op) => {
 const counts = async (op: Op) =>
   op.db.$client<{ scope: string; count: number }[]>`SELECT scope, count FROM failures ORDER BY scope, count`;
 
-t.test('ATK-A100: after the limit the right password is not looked at either, until the time is over', async (t) => {
-  const [op] = (await open(t)) as [Op];
-  for (let at = 0; at < 5; at++) t.equal((await wrong(op, 'jane@example.org')).allowed, true);
-  const refused = await lockouts.reserveSignIn(after(op, 10), attempt(' JANE@example.org'));
-  t.same(refused, { allowed: false, by: 'account', retryAfter: 1790 });
-  t.same(await lockoutEvents(op), [{ by: 'account', seconds: 1800 }], 'on record once');
-  t.equal((await lockouts.reserveSignIn(op, attempt('else@example.org'))).allowed, true, 'others are not touched');
+t.test(
+  'ATK-A100: after the limit the right password is not looked at either, until the time is over',
+  async (t) => {
+    const [op] = (await open(t)) as [Op];
+    for (let at = 0; at < 5; at++) t.equal((await wrong(op, 'jane@example.org')).allowed, true);
+    const refused = await lockouts.reserveSignIn(after(op, 10), attempt(' JANE@example.org'));
+    t.same(refused, { allowed: false, by: 'account', retryAfter: 1790 });
+    t.same(await lockoutEvents(op), [{ by: 'account', seconds: 1800 }], 'on record once');
+    t.equal(
+      (await lockouts.reserveSignIn(op, attempt('else@example.org'))).allowed,
+      true,
+      'others are not touched',
+    );
 
-  // A refused attempt neither counts nor prolongs.
-  for (let at = 0; at < 20; at++) await wrong(after(op, 1700), 'jane@example.org');
-  t.same(await lockouts.reserveSignIn(after(op, 1799), attempt('jane@example.org')), {
-    allowed: false,
-    by: 'account',
-    retryAfter: 1,
-  });
-  const again = await lockouts.reserveSignIn(after(op, 1800), attempt('jane@example.org'));
-  t.match(again, { allowed: true, reaches: [] }, 'ends by itself, and counts from one');
-  t.match(await counts(op), [{ scope: 'sign_in.account', count: 1 }, { count: 1 }, { scope: 'sign_in.address' }]);
-});
+    // A refused attempt neither counts nor prolongs.
+    for (let at = 0; at < 20; at++) await wrong(after(op, 1700), 'jane@example.org');
+    t.same(await lockouts.reserveSignIn(after(op, 1799), attempt('jane@example.org')), {
+      allowed: false,
+      by: 'account',
+      retryAfter: 1,
+    });
+    const again = await lockouts.reserveSignIn(after(op, 1800), attempt('jane@example.org'));
+    t.match(again, { allowed: true, reaches: [] }, 'ends by itself, and counts from one');
+    t.match(await counts(op), [
+      { scope: 'sign_in.account', count: 1 },
+      { count: 1 },
+      { scope: 'sign_in.address' },
+    ]);
+  },
+);
 
 t.test('A6: slow guessing adds up, a right password forgets', async (t) => {
   const [op] = (await open(t)) as [Op];
@@ -95,30 +111,39 @@ t.test('ATK-A101: of 80 parallel guesses no more than the limit are evaluated', 
   t.equal((await lockoutEvents(op)).length, 5, 'each lockout is on record once');
 });
 
-t.test('ATK-A104: one network’s guesses over many accounts stop at its limit, also in parallel', async (t) => {
-  const ops = await open(t, 2);
-  const [op] = ops as [Op];
-  const v4 = await Promise.all(
-    Array.from({ length: 120 }, (_, at) => wrong(ops[at % 2] as Op, `user${at}@example.org`)),
-  );
-  t.equal(v4.filter(isAllowed).length, 50);
-  t.match(
-    v4.find((one) => !one.allowed),
-    { by: 'address' },
-  );
-  const [refusedToo] = await op.db.$client<{ n: number }[]>`
+t.test(
+  'ATK-A104: one network’s guesses over many accounts stop at its limit, also in parallel',
+  async (t) => {
+    const ops = await open(t, 2);
+    const [op] = ops as [Op];
+    const v4 = await Promise.all(
+      Array.from({ length: 120 }, (_, at) => wrong(ops[at % 2] as Op, `user${at}@example.org`)),
+    );
+    t.equal(v4.filter(isAllowed).length, 50);
+    t.match(
+      v4.find((one) => !one.allowed),
+      { by: 'address' },
+    );
+    const [refusedToo] = await op.db.$client<{ n: number }[]>`
     SELECT count(*)::int AS n FROM failures WHERE scope = 'sign_in.account' AND count > 0`;
-  t.equal(refusedToo?.n, 50, 'a refused attempt leaves no mark on the account');
-  t.same(await lockoutEvents(op), [{ by: 'address', seconds: 900 }]);
+    t.equal(refusedToo?.n, 50, 'a refused attempt leaves no mark on the account');
+    t.same(await lockoutEvents(op), [{ by: 'address', seconds: 900 }]);
 
-  const v6 = await Promise.all(
-    Array.from({ length: 120 }, (_, at) => wrong(op, `user6${at}@example.org`, `2001:db8:7:7::${at.toString(16)}`)),
-  );
-  t.equal(v6.filter(isAllowed).length, 50, 'a /64 is one network');
-  t.equal((await wrong(op, 'user@example.org', '2001:db8:7:8::1')).allowed, true, 'the next one is another');
-  t.equal((await wrong(after(op, 899), 'late@example.org')).allowed, false);
-  t.equal((await wrong(after(op, 901), 'late@example.org')).allowed, true);
-});
+    const v6 = await Promise.all(
+      Array.from({ length: 120 }, (_, at) =>
+        wrong(op, `user6${at}@example.org`, `2001:db8:7:7::${at.toString(16)}`),
+      ),
+    );
+    t.equal(v6.filter(isAllowed).length, 50, 'a /64 is one network');
+    t.equal(
+      (await wrong(op, 'user@example.org', '2001:db8:7:8::1')).allowed,
+      true,
+      'the next one is another',
+    );
+    t.equal((await wrong(after(op, 899), 'late@example.org')).allowed, false);
+    t.equal((await wrong(after(op, 901), 'late@example.org')).allowed, true);
+  },
+);
 
 t.test('ATK-A105: one account guessed from 200 addresses stops at its limit', async (t) => {
   const [op] = (await open(t)) as [Op];
@@ -131,35 +156,45 @@ t.test('ATK-A105: one account guessed from 200 addresses stops at its limit', as
 t.test('ATK-A094: names nobody has count and are refused like others, and are not kept', async (t) => {
   const [op] = (await open(t)) as [Op];
   for (let at = 0; at < 5; at++) await wrong(op, 'nobody-at-all');
-  t.match(await lockouts.reserveSignIn(op, attempt('nobody-at-all')), { allowed: false, by: 'account', retryAfter: 1800 });
+  t.match(await lockouts.reserveSignIn(op, attempt('nobody-at-all')), {
+    allowed: false,
+    by: 'account',
+    retryAfter: 1800,
+  });
   const rows = await op.db.$client`SELECT * FROM failures`;
   t.notMatch(JSON.stringify(rows), /nobody|203\.0\.113/);
 });
 
 t.test('A6: failures cannot be counted where a rollback takes them back', async (t) => {
   const [op] = (await open(t)) as [Op];
-  await t.rejects(inTransaction(op, (op) => lockouts.reserveSignIn(op, attempt('x'))), /outside any transaction/);
+  await t.rejects(
+    inTransaction(op, (op) => lockouts.reserveSignIn(op, attempt('x'))),
+    /outside any transaction/,
+  );
   await t.rejects(
     inTransaction(op, (op) => lockouts.countClientAuthFailure(op, { clientId: 'x', address: '203.0.113.7' })),
     /outside any transaction/,
   );
 });
 
-t.test('A6: right sign-ins in parallel from one network leave nothing behind and nobody waits for ever', async (t) => {
-  const ops = await open(t, 2);
-  const [op] = ops as [Op];
-  const all = await Promise.all(
-    Array.from({ length: 50 }, async (_, at) => {
-      const own = ops[at % 2] as Op;
-      const reservation = await lockouts.reserveSignIn(own, attempt(`user${at}@example.org`));
-      if (!isAllowed(reservation)) return false;
-      await lockouts.giveBack(own, reservation);
-      return true;
-    }),
-  );
-  t.notOk(all.includes(false));
-  t.match(await counts(op), [{ scope: 'sign_in.address', count: 0 }]);
-});
+t.test(
+  'A6: right sign-ins in parallel from one network leave nothing behind and nobody waits for ever',
+  async (t) => {
+    const ops = await open(t, 2);
+    const [op] = ops as [Op];
+    const all = await Promise.all(
+      Array.from({ length: 50 }, async (_, at) => {
+        const own = ops[at % 2] as Op;
+        const reservation = await lockouts.reserveSignIn(own, attempt(`user${at}@example.org`));
+        if (!isAllowed(reservation)) return false;
+        await lockouts.giveBack(own, reservation);
+        return true;
+      }),
+    );
+    t.notOk(all.includes(false));
+    t.match(await counts(op), [{ scope: 'sign_in.address', count: 0 }]);
+  },
+);
 
 t.test('ATK-A055: a guessed client is refused at that address only', async (t) => {
   const [op] = (await open(t)) as [Op];
@@ -168,7 +203,11 @@ t.test('ATK-A055: a guessed client is refused at that address only', async (t) =
   t.equal(await lockouts.clientAuthBlocked(op, evil), null);
   await lockouts.countClientAuthFailure(after(op, 30), evil);
   t.same(await lockouts.clientAuthBlocked(after(op, 30), evil), { retryAfter: 300 });
-  t.equal(await lockouts.clientAuthBlocked(op, { ...evil, address: '203.0.113.67' }), null, 'the honest client works');
+  t.equal(
+    await lockouts.clientAuthBlocked(op, { ...evil, address: '203.0.113.67' }),
+    null,
+    'the honest client works',
+  );
   t.equal(await lockouts.clientAuthBlocked(op, { ...evil, clientId: 'other' }), null);
   t.same(await lockoutEvents(op), [{ by: 'client', seconds: 300 }]);
 
@@ -180,14 +219,18 @@ t.test('ATK-A055: a guessed client is refused at that address only', async (t) =
   for (let at = 0; at < 50; at++) {
     await lockouts.countClientAuthFailure(op, { clientId: `app${at}`, address: evil.address });
   }
-  t.match(await lockouts.clientAuthBlocked(op, { clientId: 'fresh', address: evil.address }), { retryAfter: 300 });
+  t.match(await lockouts.clientAuthBlocked(op, { clientId: 'fresh', address: evil.address }), {
+    retryAfter: 300,
+  });
   t.equal(await lockouts.clientAuthBlocked(after(op, 301), { ...evil, clientId: 'fresh' }), null);
   t.same((await lockoutEvents(op)).map((one) => one.by).sort(), ['address', 'client']);
 });
 
 t.test('A6: counters whose time is over are removed in batches', async (t) => {
   const [op] = (await open(t)) as [Op];
-  await Promise.all(Array.from({ length: 30 }, (_, at) => wrong(op, `gone${at}@example.org`, `198.51.100.${at}`)));
+  await Promise.all(
+    Array.from({ length: 30 }, (_, at) => wrong(op, `gone${at}@example.org`, `198.51.100.${at}`)),
+  );
   t.equal(await purgeFailures(op, 100), 0);
   t.equal(await purgeFailures(after(op, 901), 20), 20);
   t.equal(await purgeFailures(after(op, 901), 20), 10, 'the networks’');

@@ -35,7 +35,11 @@ t.test('A5: lengths are characters, and the minimum depends on the factors', asy
   t.equal(refusal(noise.slice(0, 8), { ...jane, singleFactor: false }), null);
   t.equal(refusal(noise.slice(0, 7), { ...jane, singleFactor: false })?.code, 'password.tooShort');
   t.equal(refusal('😀😂🤣😃😄😅😆😉')?.code, 'password.tooShort', '8 characters in 16 units');
-  t.equal(refusal('e\u0301a\u0308o\u0302u\u0300i\u0303n\u0303c\u0327')?.code, 'password.tooShort', 'NFC first');
+  t.equal(
+    refusal('e\u0301a\u0308o\u0302u\u0300i\u0303n\u0303c\u0327')?.code,
+    'password.tooShort',
+    'NFC first',
+  );
 });
 
 t.test('ATK-A109: 15, 64 and 256 characters are taken, more is refused before any work', async (t) => {
@@ -144,7 +148,11 @@ t.test('A6: both libraries write and read the same strings', async (t) => {
   const parameters = { memory: 7168, passes: 2, lanes: 1 };
   for (const writer of all) {
     const phc = await writer.hash('Zwölf Boxkämpfer', parameters);
-    t.match(phc, /^\$argon2id\$v=19\$m=7168,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/, writer.implementation);
+    t.match(
+      phc,
+      /^\$argon2id\$v=19\$m=7168,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/,
+      writer.implementation,
+    );
     const other = phc.replace('t=2,p=1', 'p=1,t=2');
     for (const reader of all) {
       const pair = `${writer.implementation} read by ${reader.implementation}`;
@@ -167,7 +175,10 @@ t.test('A6: hashes under other parameters, or in another order, are outdated', a
   t.same(await old.verify(phc, 'seven swans swim'), { ok: true, outdated: false });
   t.same(await passwords.verify(phc, 'seven swans swim'), { ok: true, outdated: true });
   t.same(await passwords.verify(phc, 'seven swans sink'), { ok: false, outdated: true });
-  t.same(await old.verify(phc.replace('t=2,p=1', 'p=1,t=2'), 'seven swans swim'), { ok: true, outdated: true });
+  t.same(await old.verify(phc.replace('t=2,p=1', 'p=1,t=2'), 'seven swans swim'), {
+    ok: true,
+    outdated: true,
+  });
 });
 
 t.test('ATK-A095: nobody’s password costs a hash with today’s parameters, and is never right', async (t) => {
@@ -184,7 +195,8 @@ t.test('ATK-A095: nobody’s password costs a hash with today’s parameters, an
     t.same(await watched.verify(phc, ''), { ok: false, outdated: false });
   }
   t.equal(seen.length, 4);
-  for (const phc of seen) t.match(phc, /^\$argon2id\$v=19\$m=7168,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+  for (const phc of seen)
+    t.match(phc, /^\$argon2id\$v=19\$m=7168,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
 });
 
 t.test('ATK-A112: the queue is bounded, refuses at once and drains', async (t) => {

@@ -36,7 +36,8 @@ const EMAIL_LENGTH = 254;
 const NAME_LENGTH = 200;
 
 /** What addresses are compared by: NFKC, lower case, no space around. Any text has a key, also one that is no address. */
-export const emailKey = (email: string): string => email.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
+export const emailKey = (email: string): string =>
+  email.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
 
 /** One @, something before it, a domain of dotted labels (or `localhost`) after it; no space or control character. */
 const EMAIL =

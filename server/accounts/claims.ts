@@ -46,14 +46,7 @@ export const claimsByScope = {
   phone: ['phone_number', 'phone_number_verified'],
 } as const satisfies Record<string, readonly (keyof StandardClaims)[]>;
 
-const addressParts = [
-  'formatted',
-  'street_address',
-  'locality',
-  'region',
-  'postal_code',
-  'country',
-] as const;
+const addressParts = ['formatted', 'street_address', 'locality', 'region', 'postal_code', 'country'] as const;
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 

@@ -24,7 +24,10 @@ export interface Argon2 {
 }
 
 const inOrder = (phc: string): string =>
-  phc.replace(/\$m=(\d+),p=(\d+),t=(\d+)\$/, (_, m: string, p: string, t: string) => `$m=${m},t=${t},p=${p}$`);
+  phc.replace(
+    /\$m=(\d+),p=(\d+),t=(\d+)\$/,
+    (_, m: string, p: string, t: string) => `$m=${m},t=${t},p=${p}$`,
+  );
 
 function fast(): Argon2 {
   const library = require('@node-rs/argon2') as typeof import('@node-rs/argon2');

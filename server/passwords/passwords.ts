@@ -76,7 +76,10 @@ export function createPasswords(
   const current = `$argon2id$v=19$m=${parameters.memory},t=${parameters.passes},p=${parameters.lanes}$`;
   const unpadded = (bytes: number) => randomBytes(bytes).toString('base64').replace(/=+$/, '');
   const nobodys = `${current}${unpadded(16)}$${unpadded(32)}`;
-  const queue = createQueue(config.hashConcurrency || Math.max(1, availableParallelism() - 1), config.hashQueue);
+  const queue = createQueue(
+    config.hashConcurrency || Math.max(1, availableParallelism() - 1),
+    config.hashQueue,
+  );
 
   return {
     implementation: argon2.implementation,
