@@ -1,0 +1,193 @@
+// A person's own page: who they are here, where they are signed in, and which apps they let in.
+
+import { form } from './fields.ts';
+import { frame } from './frame.ts';
+import { type Html, html, type Value } from './html.ts';
+import type { Way } from './problem.ts';
+import { en, type Words } from './words.ts';
+
+export interface AccountProps {
+  account: { email: string; name: string | null };
+  /** Times are ISO 8601. `endAction` is posted with `_csrf` only; without it the session has no button. */
+  sessions: readonly {
+    current: boolean;
+    device: string;
+    address: string | null;
+    signedInAt: string;
+    lastSeenAt: string;
+    endAction?: string | null;
+  }[];
+  /** `since` is ISO 8601. `withdrawAction` is posted with `_csrf` only; without it the app has no button. */
+  apps: readonly {
+    name: string;
+    scopes: readonly string[];
+    since: string;
+    withdrawAction?: string | null;
+  }[];
+  isAdministrator: boolean;
+  /** Posted with `_csrf` only. Its form token serves the other forms of the page too. */
+  signOut: { action: string; csrf: string };
+  links: readonly Way[];
+}
+
+/** A time for people, in UTC until pages know the person's zone; text that is no time is shown as it is. */
+function moment(words: Words, iso: string, precision: 'day' | 'minute'): Html {
+  const time = /^\d{4}-\d\d-\d\d/.test(iso) ? new Date(iso) : new Date(Number.NaN);
+  if (Number.isNaN(time.getTime())) return html`<bdi>${iso}</bdi>`;
+  const format = new Intl.DateTimeFormat(words.locale, {
+    dateStyle: 'medium',
+    ...(precision === 'minute' ? { timeStyle: 'short' } : {}),
+    timeZone: 'UTC',
+  });
+  const text = format.format(time);
+  return html`<time datetime="${time.toISOString()}">${text}${precision === 'minute' && ' UTC'}</time>`;
+}
+
+export function accountPage(props: AccountProps, words: Words = en): Html {
+  const { account, sessions, apps, signOut, links } = props;
+  const end = (action: string | null | undefined, label: string, spoken: string): Value =>
+    action !== null &&
+    action !== undefined &&
+    form({
+      action,
+      csrf: signOut.csrf,
+      content: html`<button type="submit" class="small secondary" aria-label="${spoken}">${label}</button>`,
+    });
+  return frame(words, {
+    title: words.account.title,
+    width: 'wide',
+    content: html`
+<div class="person">
+<div>
+<h1><bdi>${account.name ?? account.email}</bdi></h1>
+<p>${account.name !== null && html`<bdi>${account.email}</bdi> `}${props.isAdministrator && html`<span class="badge">${words.account.administrator}</span>`}</p>
+</div>
+${form({ action: signOut.action, csrf: signOut.csrf, content: html`<button type="submit" class="secondary">${words.common.signOut}</button>` })}
+</div>
+<section class="card">
+<h2>${words.account.sessions}</h2>
+<ul class="rows">
+${sessions.map(
+  (session) => html`<li><div>
+<p><strong><bdi>${session.device}</bdi></strong>${session.current && html` <span class="badge">${words.account.thisOne}</span>`}</p>
+<p class="small quiet"><bdi>${session.address ?? words.account.unknownAddress}</bdi> · ${words.account.signedIn} ${moment(words, session.signedInAt, 'minute')} · ${words.account.lastSeen} ${moment(words, session.lastSeenAt, 'minute')}</p>
+</div>${end(session.endAction, words.account.end, words.account.endLabel(session.device))}</li>
+`,
+)}</ul>
+</section>
+<section class="card">
+<h2>${words.account.apps}</h2>
+${
+  apps.length === 0
+    ? html`<p class="quiet">${words.account.noApps}</p>`
+    : html`<ul class="rows">
+${apps.map(
+  (app) => html`<li><div>
+<p><strong><bdi>${app.name}</bdi></strong></p>
+<p class="small quiet">${words.account.since} ${moment(words, app.since, 'day')} · ${app.scopes.map((scope) => html`<code>${scope}</code> `)}</p>
+</div>${end(app.withdrawAction, words.account.withdraw, words.account.withdrawLabel(app.name))}</li>
+`,
+)}</ul>`
+}
+</section>
+${
+  links.length > 0 &&
+  html`<section class="card">
+<h2>${words.account.more}</h2>
+<ul class="links">
+${links.map(({ label, href }) => html`<li><a href="${href}">${label}</a></li>\n`)}
+</ul>
+</section>`
+}`,
+  });
+}
+
+const here: AccountProps['sessions'][number] = {
+  current: true,
+  device: 'Firefox on Linux',
+  address: '203.0.113.7',
+  signedInAt: '2026-11-20T08:12:00Z',
+  lastSeenAt: '2026-11-20T09:40:12Z',
+};
+
+const plain: AccountProps = {
+  account: { email: 'ada@example.com', name: 'Ada Lovelace' },
+  sessions: [
+    here,
+    {
+      current: false,
+      device: 'Safari on iPhone',
+      address: '2001:db8::17',
+      signedInAt: '2026-11-18T17:03:00Z',
+      lastSeenAt: '2026-11-20T06:55:00Z',
+      endAction: '/account/sessions/2/end',
+    },
+  ],
+  apps: [
+    {
+      name: 'Field Notes',
+      scopes: ['openid', 'profile', 'email'],
+      since: '2026-10-02T10:00:00Z',
+      withdrawAction: '/account/apps/1/withdraw',
+    },
+    { name: 'Grafana', scopes: ['openid', 'email', 'offline_access'], since: '2026-11-01T10:00:00Z' },
+  ],
+  isAdministrator: true,
+  signOut: { action: '/account/sign-out', csrf: 'csrf-token' },
+  links: [{ label: 'Try the demo app', href: '/demo' }],
+};
+
+export const examples = {
+  plain,
+  fresh: {
+    ...plain,
+    account: { email: 'ada@example.com', name: null },
+    sessions: [{ ...here, address: null }],
+    apps: [],
+    isAdministrator: false,
+    links: [],
+  },
+  hostile: {
+    ...plain,
+    account: { email: '"><script>alert(1)</script>', name: '<img src=x onerror=alert(1)>' },
+    sessions: [
+      {
+        current: false,
+        device: '</script>{{7*7}}" onmouseover="alert(1)',
+        address: '<svg onload=alert(1)>',
+        signedInAt: '<script>',
+        lastSeenAt: '2026-99-99"><b>',
+        endAction: 'javascript:alert(1)',
+      },
+    ],
+    apps: [
+      {
+        name: '<img src=x onerror=alert(1)>',
+        scopes: ['</code><script>'],
+        since: 'x',
+        withdrawAction: 'data:x',
+      },
+    ],
+    links: [{ label: '<b>', href: 'javascript:alert(1)' }],
+  },
+  longWords: {
+    ...plain,
+    account: { email: `${'long.'.repeat(20)}@example.com`, name: 'N'.repeat(120) },
+    sessions: [{ ...here, device: 'U'.repeat(200), endAction: '/x' }],
+    apps: [
+      {
+        name: 'A'.repeat(150),
+        scopes: ['s'.repeat(100)],
+        since: '2026-11-01T10:00:00Z',
+        withdrawAction: '/x',
+      },
+    ],
+  },
+  rightToLeft: {
+    ...plain,
+    account: { email: 'aisha@example.com', name: 'عائشة 👩🏽‍🚀' },
+    apps: [
+      { name: 'دفتر الملاحظات', scopes: ['openid'], since: '2026-11-01T10:00:00Z', withdrawAction: '/x' },
+    ],
+  },
+} satisfies Record<string, AccountProps>;

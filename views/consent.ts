@@ -1,0 +1,132 @@
+// The page that asks a person to let an app in: who asks, for what, for how long, and where the answer goes.
+
+import { form } from './fields.ts';
+import { frame } from './frame.ts';
+import { type Html, html, safeAddress } from './html.ts';
+import { en, type Words } from './words.ts';
+
+export interface ConsentProps {
+  /** Posted: `_csrf` and `decision`, which is `allow` or `deny`. */
+  action: string;
+  csrf: string;
+  clientName: string;
+  clientUri: string | null;
+  /** Host (or scheme of a native app) the browser is sent to afterwards. */
+  redirectHost: string;
+  account: { email: string; name: string | null };
+  /** Everything the app would hold; `known` when it is one of the standard scopes. */
+  scopes: readonly { name: string; known: boolean }[];
+  /** Names of those not granted before; the others are shown apart. Empty: all of them are shown as asked for. */
+  newScopes: readonly string[];
+  grantDays: number;
+  /** Posted with `_csrf` only: sign in as somebody else. */
+  switchAction: string | null;
+}
+
+type Scope = ConsentProps['scopes'][number];
+
+function scopeItem(words: Words, { name, known }: Scope): Html {
+  const described =
+    known && Object.hasOwn(words.consent.scopes, name) ? words.consent.scopes[name] : undefined;
+  const [what, more] = described ?? [words.consent.otherScope(name), words.consent.otherScopeMore];
+  return html`<li><span>${what}</span>${more !== '' && html`<small>${more}</small>`}</li>\n`;
+}
+
+export function consentPage(props: ConsentProps, words: Words = en): Html {
+  const fresh = new Set(props.newScopes);
+  const held = fresh.size === 0 ? [] : props.scopes.filter(({ name }) => !fresh.has(name));
+  const asked = props.scopes.filter((scope) => !held.includes(scope));
+  const about = /^https?:/i.test(props.clientUri ?? '') ? safeAddress(props.clientUri ?? '') : null;
+  const list = (scopes: readonly Scope[], kind: string) =>
+    html`<ul class="${kind}">\n${scopes.map((scope) => scopeItem(words, scope))}</ul>`;
+  return frame(words, {
+    title: words.consent.title(props.clientName),
+    content: html`
+<h1>${words.consent.heading(props.clientName)}</h1>
+<div class="who">
+<div><small>${words.consent.signedInAs}</small>
+<p>${props.account.name !== null && html`<bdi><strong>${props.account.name}</strong></bdi> `}<bdi>${props.account.email}</bdi></p></div>
+${
+  props.switchAction !== null &&
+  form({
+    action: props.switchAction,
+    csrf: props.csrf,
+    content: html`<button type="submit" class="link">${words.consent.switch}</button>`,
+  })
+}
+</div>
+<p>${held.length > 0 ? words.consent.asksMore(props.clientName) : words.consent.asks(props.clientName)}</p>
+${list(asked, 'scopes')}
+${held.length > 0 && html`<p class="quiet">${words.consent.has}</p>\n${list(held, 'scopes held')}`}
+<p class="small">${words.consent.lasts(props.grantDays)} ${words.consent.goes(props.redirectHost)}${
+      about !== null &&
+      html` <a href="${about}" rel="noopener noreferrer" target="_blank">${words.consent.about}</a>`
+    }</p>
+${form({
+  action: props.action,
+  csrf: props.csrf,
+  class: 'choice',
+  content: html`<button type="submit" name="decision" value="deny" class="secondary">${words.consent.deny}</button>
+<button type="submit" name="decision" value="allow" class="primary">${words.consent.allow}</button>`,
+})}`,
+  });
+}
+
+const known = (...names: string[]): Scope[] => names.map((name) => ({ name, known: true }));
+
+const plain: ConsentProps = {
+  action: '/consent/abc',
+  csrf: 'csrf-token',
+  clientName: 'Field Notes',
+  clientUri: 'https://notes.example.com/about',
+  redirectHost: 'notes.example.com',
+  account: { email: 'ada@example.com', name: 'Ada Lovelace' },
+  scopes: known('openid', 'profile', 'email'),
+  newScopes: ['openid', 'profile', 'email'],
+  grantDays: 30,
+  switchAction: '/consent/abc/switch',
+};
+
+export const examples = {
+  plain,
+  everything: {
+    ...plain,
+    scopes: [
+      ...known('openid', 'profile', 'email', 'address', 'phone', 'offline_access'),
+      { name: 'notes:write', known: false },
+    ],
+    newScopes: [],
+    clientUri: null,
+    switchAction: null,
+    account: { email: 'ada@example.com', name: null },
+    grantDays: 1,
+  },
+  wider: {
+    ...plain,
+    scopes: known('openid', 'profile', 'email', 'offline_access'),
+    newScopes: ['offline_access'],
+  },
+  hostile: {
+    ...plain,
+    clientName: '<img src=x onerror=alert(1)>',
+    clientUri: 'javascript:alert(1)',
+    redirectHost: '"><script>alert(1)</script>',
+    account: { email: "'onmouseover='alert(1)", name: '</script>{{7*7}}' },
+    scopes: [...known('openid', 'constructor'), { name: '<svg onload=alert(1)>', known: false }],
+    newScopes: ['<svg onload=alert(1)>'],
+    switchAction: 'data:text/html,<script>alert(1)</script>',
+  },
+  longWords: {
+    ...plain,
+    clientName: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft',
+    redirectHost: `${'very-long-name.'.repeat(8)}example.com`,
+    account: { email: `${'long.'.repeat(20)}name@example.com`, name: 'A'.repeat(80) },
+    scopes: [...known('openid'), { name: `urn:example:${'scope'.repeat(20)}`, known: false }],
+    newScopes: [],
+  },
+  rightToLeft: {
+    ...plain,
+    clientName: 'دفتر الملاحظات',
+    account: { email: 'aisha@example.com', name: 'عائشة 👩🏽‍🚀' },
+  },
+} satisfies Record<string, ConsentProps>;

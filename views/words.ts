@@ -1,0 +1,258 @@
+// Every sentence a person reads on a page, in one typed table per language. `Words` is the shape of the English one:
+// another language that lacks a key, or takes other values, does not pass the type check.
+// Names that come from outside are set in <bdi>, so that a right-to-left name cannot reorder the sentence around it.
+
+import { type Html, html } from './html.ts';
+
+const name = (text: string): Html => html`<bdi class="name">${text}</bdi>`;
+const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+export const en = {
+  language: 'en',
+  /** For dates: a BCP 47 tag whose form nobody reads the wrong way round. */
+  locale: 'en-GB',
+  direction: 'ltr',
+  service: 'Gatehouse',
+
+  common: {
+    email: 'E-mail address',
+    password: 'Password',
+    name: 'Name',
+    show: 'Show',
+    hide: 'Hide',
+    showPassword: 'Show password',
+    hidePassword: 'Hide password',
+    optional: 'optional',
+    requestId: 'Request ID',
+    toStart: 'Go to the start page',
+    signOut: 'Sign out',
+    /** Seconds until something works again, in words. */
+    duration: (seconds: number): string =>
+      seconds < 90
+        ? count(Math.max(1, Math.ceil(seconds)), 'second', 'seconds')
+        : seconds < 90 * 60
+          ? count(Math.ceil(seconds / 60), 'minute', 'minutes')
+          : count(Math.ceil(seconds / 3600), 'hour', 'hours'),
+  },
+
+  signIn: {
+    title: 'Sign in',
+    to: (app: string): Html => html`to continue to ${name(app)}`,
+    toAccount: 'to your account',
+    submit: 'Sign in',
+    retry: (wait: string): string => `You can try again in ${wait}.`,
+    cancel: (app: string | null): Html =>
+      app === null ? html`Cancel` : html`Back to ${name(app)} without signing in`,
+  },
+
+  consent: {
+    title: (app: string): string => `Allow ${app}?`,
+    heading: (app: string): Html => html`Allow ${name(app)} to use your account?`,
+    signedInAs: 'You are signed in as',
+    switch: 'Use another account',
+    asks: (app: string): Html => html`${name(app)} will be able to:`,
+    asksMore: (app: string): Html => html`${name(app)} asks for more. It will also be able to:`,
+    has: 'You have already allowed it to:',
+    scopes: {
+      openid: ['Know that it is you', 'It gets an identifier of your account.'],
+      profile: [
+        'See your profile',
+        'Your name and, where you have given them, details such as your language.',
+      ],
+      email: ['See your e-mail address', 'And whether it has been verified.'],
+      address: ['See your postal address', ''],
+      phone: ['See your telephone number', 'And whether it has been verified.'],
+      offline_access: ['Keep this access while you are away', 'Also when you are not using it.'],
+    } as Readonly<Record<string, readonly [what: string, more: string]>>,
+    otherScope: (scope: string): Html => html`Use <code>${scope}</code>`,
+    otherScopeMore: 'A permission the app defines itself.',
+    lasts: (days: number): string =>
+      `This lasts for ${count(days, 'day', 'days')} at most. You can withdraw it before then on your account page.`,
+    goes: (host: string): Html => html`You will be sent back to <bdi><strong>${host}</strong></bdi>.`,
+    about: 'About this app',
+    allow: 'Allow',
+    deny: 'Deny',
+  },
+
+  setup: {
+    title: 'Set up',
+    heading: 'Create the first administrator',
+    intro: 'This account manages the server: its apps, its accounts and its settings.',
+    passwordHint: (length: number): string =>
+      `At least ${length} characters. A sentence you can remember is better than a short, complicated word.`,
+    passwordRepeat: 'Password, once more',
+    submit: 'Create administrator',
+    step: (n: number, of: number): string => `Step ${n} of ${of}`,
+    appTitle: 'Add your first app',
+    appIntro: 'An app is a website or program whose users sign in here.',
+    appName: 'Name of the app',
+    appNameHint: 'People see it when they sign in.',
+    kind: 'Kind of app',
+    kindWeb: 'Web app with a server',
+    kindWebMore: 'It can keep a secret: Node, PHP, Python, Grafana, oauth2-proxy…',
+    kindPublic: 'Single-page, mobile or desktop app',
+    kindPublicMore: 'It runs on people’s devices and cannot keep a secret.',
+    redirectUri: 'Redirect URI',
+    redirectUriHint: 'Where people return after signing in, exactly as the app sends it.',
+    postLogoutUri: 'Post-logout redirect URI',
+    postLogoutUriHint: 'Where people return after signing out.',
+    appSubmit: 'Add app',
+    skip: 'Skip this for now',
+    doneTitle: 'Your app is ready',
+    doneIntro: 'Give these values to the app.',
+    issuer: 'Issuer',
+    clientId: 'Client ID',
+    clientSecret: 'Client secret',
+    secretOnce:
+      'The secret is shown this once. Copy it now: only a fingerprint of it is stored, so nobody can show it again.',
+    snippets: 'Ready to paste',
+    permanentTitle: 'Make it permanent',
+    permanentIntro: 'To let other people use this server, three things are needed:',
+    permanent: [
+      [
+        'ISSUER',
+        'The public https address of this server. Tokens and links carry it, so set it before you add more apps.',
+      ],
+      [
+        'DATABASE_URL',
+        'A PostgreSQL server of your own, or keep the embedded database and its DATA_DIR on a disk that lasts.',
+      ],
+      [
+        'Backups',
+        'Back up the database and the key files together. One without the other cannot be restored.',
+      ],
+    ] as readonly (readonly [string, string])[],
+    next: 'What next',
+  },
+
+  logout: {
+    title: 'Sign out',
+    heading: 'Do you want to sign out?',
+    asked: (app: string): Html => html`${name(app)} asks you to sign out here as well.`,
+    account: (email: string): Html => html`You are signed in as ${name(email)}.`,
+    everywhere: 'You will have to sign in again for every app that uses this account in this browser.',
+    yes: 'Sign out',
+    no: 'Stay signed in',
+    doneTitle: 'Signed out',
+    doneHeading: 'You are signed out',
+    done: 'On a shared computer, close the browser too.',
+    doneFrom: (app: string): Html => html`You can now close this page or go back to ${name(app)}.`,
+  },
+
+  problem: {
+    fallbackTitle: 'That did not work',
+    titles: {
+      'request.notFound': 'Page not found',
+      'request.tooMany': 'Too many attempts',
+      'request.crossSite': 'Request refused',
+      'request.formExpired': 'This form is out of date',
+      'server.fault': 'Something went wrong',
+      'server.unavailable': 'Not available right now',
+      'server.busy': 'Busy right now',
+      'setup.linkInvalid': 'This setup link does not work',
+      'setup.done': 'Already set up',
+    } as Readonly<Record<string, string>>,
+    code: 'Code',
+    tell: 'If you ask for help, pass on the request ID.',
+    wrongHostTitle: 'Wrong address',
+    wrongHostHeading: 'This server answers to another address',
+    wrongHost: (host: string, issuer: string): Html =>
+      html`You came to <bdi><code>${host}</code></bdi>, but this server is set up as <bdi><code>${issuer}</code></bdi>.`,
+    wrongHostGo: 'Go to the right address',
+    wrongHostFix: 'Is this your server?',
+    wrongHostSetting: (host: string): Html =>
+      html`If people should reach it as <bdi><code>${host}</code></bdi>, change the setting <code>ISSUER</code> to that
+      origin, with https:// in front, and restart. Behind a reverse proxy, let it pass on the Host header unchanged.`,
+  },
+
+  expired: {
+    expired: {
+      heading: 'This page has expired',
+      text: 'It was open for too long. Nothing is lost: start again and sign in.',
+    },
+    finished: {
+      heading: 'You have signed in already',
+      text: 'You may have used the back button, or have signed in from another tab. You can carry on.',
+    },
+    otherBrowser: {
+      heading: 'You began somewhere else',
+      text: 'This sign-in was started in another browser, or this browser refused its cookie. Go back to where you began, or start again.',
+    },
+    again: 'To start again, go back to the app you came from.',
+  },
+
+  account: {
+    title: 'Your account',
+    administrator: 'Administrator',
+    sessions: 'Where you are signed in',
+    thisOne: 'This one',
+    signedIn: 'Signed in',
+    lastSeen: 'last used',
+    unknownAddress: 'address unknown',
+    end: 'Sign out',
+    endLabel: (device: string): string => `Sign out ${device}`,
+    apps: 'Connected apps',
+    noApps: 'No app uses your account.',
+    since: 'Since',
+    withdraw: 'Withdraw',
+    withdrawLabel: (app: string): string => `Withdraw the access of ${app}`,
+    more: 'More',
+  },
+
+  demo: {
+    title: 'Demo app',
+    heading: 'See a sign-in from the inside',
+    intro:
+      'This small app is built in. It signs you in through this server exactly as your own app would, and then shows every request, every answer and every token.',
+    points: [
+      'It is sent to the sign-in page with a PKCE challenge.',
+      'You sign in and allow the access.',
+      'It exchanges the code for tokens and checks them.',
+    ],
+    start: (service: string): string => `Sign in with ${service}`,
+    notConfigured: 'The demo app has not been set up yet. It is made together with the first administrator.',
+    resultHeading: 'You are signed in',
+    resultIntro: 'This is what happened between the demo app and this server.',
+    steps: 'The requests',
+    request: 'Request',
+    response: 'Response',
+    claims: 'What the ID token says',
+    claimMeanings: {
+      iss: 'Who issued the token: this server',
+      sub: 'Who you are: the identifier of your account',
+      aud: 'Who it is for: the client ID of the app',
+      exp: 'When it ends',
+      iat: 'When it was issued',
+      nbf: 'When it begins',
+      auth_time: 'When you last proved who you are',
+      nonce: 'Ties the token to the app’s request',
+      acr: 'How strong the sign-in was',
+      amr: 'How you proved who you are',
+      azp: 'The app it was issued to',
+      sid: 'The session it belongs to',
+      at_hash: 'Ties the token to the access token',
+      email: 'Your e-mail address',
+      email_verified: 'Whether the address has been verified',
+      name: 'Your name',
+      updated_at: 'When the profile last changed',
+    } as Readonly<Record<string, string>>,
+    tokens: 'The tokens',
+    tokensIntro: 'Open one to see it whole. In a real app they never leave its server.',
+    decoded: 'Decoded',
+    characters: (n: number): string => count(n, 'character', 'characters'),
+    refresh: 'Refresh the tokens',
+    userinfo: 'Call userinfo',
+    signOut: 'Sign out of the demo app',
+  },
+
+  welcome: {
+    title: 'Welcome',
+    heading: 'One sign-in for your apps',
+    intro: 'This is an identity provider. Apps send people here to sign in.',
+    signIn: 'Sign in to your account',
+    demo: 'Try the demo app',
+    docs: 'Documentation',
+  },
+};
+
+export type Words = typeof en;
