@@ -120,49 +120,52 @@ t.test('P8: RFC 7638 thumbprint of the example in the RFC', async (t) => {
   );
 });
 
-t.test('P8: the schedule publishes, activates, retires and removes; nothing signs before its time', async (t) => {
-  const { db, keys } = await one(t, standard);
-  const start = new Date();
-  await keys.ensure(at(db, start));
-  const first = signing(await keys.current(at(db, start)), 'ES256');
+t.test(
+  'P8: the schedule publishes, activates, retires and removes; nothing signs before its time',
+  async (t) => {
+    const { db, keys } = await one(t, standard);
+    const start = new Date();
+    await keys.ensure(at(db, start));
+    const first = signing(await keys.current(at(db, start)), 'ES256');
 
-  await keys.ensure(at(db, later(start, 88 * DAY)));
-  t.equal((await keys.list(at(db, start))).length, 3, 'not due yet');
+    await keys.ensure(at(db, later(start, 88 * DAY)));
+    t.equal((await keys.list(at(db, start))).length, 3, 'not due yet');
 
-  const due = later(start, 89 * DAY);
-  await keys.ensure(at(db, due));
-  await keys.ensure(at(db, due));
-  const listed = await keys.list(at(db, due));
-  t.equal(listed.length, 6, 'one successor per alg, however often it is asked');
-  const next = listed.find((key) => key.alg === 'ES256' && key.state === 'next');
-  t.equal(Number(next?.activatesAt), Number(later(start, 90 * DAY)));
+    const due = later(start, 89 * DAY);
+    await keys.ensure(at(db, due));
+    await keys.ensure(at(db, due));
+    const listed = await keys.list(at(db, due));
+    t.equal(listed.length, 6, 'one successor per alg, however often it is asked');
+    const next = listed.find((key) => key.alg === 'ES256' && key.state === 'next');
+    t.equal(Number(next?.activatesAt), Number(later(start, 90 * DAY)));
 
-  for (const [moment, expected] of [
-    [due, first],
-    [later(start, 90 * DAY - 0.001), first],
-    [later(start, 90 * DAY), next?.kid],
-  ] as const) {
-    const set = await keys.current(at(db, moment));
-    t.equal(signing(set, 'ES256'), expected);
-    t.ok(kids(set).includes(first) && kids(set).includes(String(next?.kid)), 'both are published');
-  }
-  t.equal(Number((await keys.current(at(db, due))).changesAt), Number(next?.activatesAt));
+    for (const [moment, expected] of [
+      [due, first],
+      [later(start, 90 * DAY - 0.001), first],
+      [later(start, 90 * DAY), next?.kid],
+    ] as const) {
+      const set = await keys.current(at(db, moment));
+      t.equal(signing(set, 'ES256'), expected);
+      t.ok(kids(set).includes(first) && kids(set).includes(String(next?.kid)), 'both are published');
+    }
+    t.equal(Number((await keys.current(at(db, due))).changesAt), Number(next?.activatesAt));
 
-  const beforeEnd = await keys.current(at(db, later(start, 91 * DAY - 0.001)));
-  t.ok(kids(beforeEnd).includes(first), 'kept for as long as its tokens may live');
-  const end = later(start, 91 * DAY);
-  const after = await keys.current(at(db, end));
-  t.notOk(kids(after).includes(first));
-  t.not(after.version, beforeEnd.version);
-  await keys.ensure(at(db, end));
-  await keys.ensure(at(db, end));
-  const [row] = await db.$client<{ length: number }[]>`
+    const beforeEnd = await keys.current(at(db, later(start, 91 * DAY - 0.001)));
+    t.ok(kids(beforeEnd).includes(first), 'kept for as long as its tokens may live');
+    const end = later(start, 91 * DAY);
+    const after = await keys.current(at(db, end));
+    t.notOk(kids(after).includes(first));
+    t.not(after.version, beforeEnd.version);
+    await keys.ensure(at(db, end));
+    await keys.ensure(at(db, end));
+    const [row] = await db.$client<{ length: number }[]>`
     SELECT octet_length(private_sealed) AS length FROM signing_keys WHERE kid = ${first}`;
-  t.equal(row?.length, 0, 'the private part is destroyed');
-  const removed = (await auditTypes(db)).filter(({ type, kid }) => type === 'key.removed' && kid === first);
-  t.same(removed, [{ type: 'key.removed', kid: first, reason: 'replaced' }], 'recorded once');
-  t.equal((await keys.list(at(db, end))).find(({ kid }) => kid === first)?.state, 'removed');
-});
+    t.equal(row?.length, 0, 'the private part is destroyed');
+    const removed = (await auditTypes(db)).filter(({ type, kid }) => type === 'key.removed' && kid === first);
+    t.same(removed, [{ type: 'key.removed', kid: first, reason: 'replaced' }], 'recorded once');
+    t.equal((await keys.list(at(db, end))).find(({ kid }) => kid === first)?.state, 'removed');
+  },
+);
 
 t.test('P8: a short interval does not pile up keys that wait', async (t) => {
   const { db, keys } = await one(t, { ...standard, rotateEvery: 60 });
@@ -192,10 +195,7 @@ t.test('P8: rotation by command', async (t) => {
   t.equal(Number(fresh?.activatesAt), Number(later(soon, 15)), 'three refreshes of every replica, no less');
   t.equal(signing(await keys.current(at(db, later(soon, 14))), 'ES256'), signing(old, 'ES256'));
   t.equal(signing(await keys.current(at(db, later(soon, 15))), 'ES256'), fresh?.kid);
-  t.ok(
-    kids(await keys.current(at(db, later(soon, 15)))).includes(signing(old, 'ES256')),
-    'still verifiable',
-  );
+  t.ok(kids(await keys.current(at(db, later(soon, 15)))).includes(signing(old, 'ES256')), 'still verifiable');
 });
 
 t.test('P8: a compromised key leaves in the moment its successor signs', async (t) => {
