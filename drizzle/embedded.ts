@@ -261,6 +261,7 @@ function settle(options: EmbeddedOptions): Place {
     options.log?.(`${dataDir} is out of reach for any user but root; the database is kept in ${home}.`);
     if (owner !== undefined && !existsSync(join(home, 'postgres'))) {
       cpSync(place.data, join(home, 'postgres.new'), { recursive: true, verbatimSymlinks: true });
+      chmodSync(join(home, 'postgres.new'), 0o700);
       renameSync(join(home, 'postgres.new'), join(home, 'postgres'));
       renameSync(place.data, `${place.data}.moved`);
     }
