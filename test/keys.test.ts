@@ -12,6 +12,8 @@ import { createKeyRing } from '../server/lib/seal.ts';
 import { freshDatabase, openPool } from './harness/database.ts';
 import { newKey } from './harness/server.ts';
 
+t.setTimeout(180_000);
+
 const DAY = 86_400;
 const standard: Config['keys'] = {
   rotateEvery: 90 * DAY,
