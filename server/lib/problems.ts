@@ -15,6 +15,7 @@ export const problems = {
   'request.timeout': problem(408, 'The request took too long to arrive.'),
   'request.headersTooLarge': problem(431, 'The request headers are too large.'),
   'request.wrongHost': problem(421, 'This server does not answer to that host name.'),
+  'request.insecure': problem(403, 'This server is reached over https only.'),
   'request.notFound': problem(404, 'There is nothing at this address.'),
   'request.methodNotAllowed': problem(405, 'This address does not take that method.'),
   'request.crossSite': problem(403, 'The request came from another site and was refused.'),
