@@ -152,6 +152,7 @@ export const en = {
       'setup.linkInvalid': 'This setup link does not work',
       'setup.done': 'Already set up',
     } as Readonly<Record<string, string>>,
+    loadAgain: 'Load the page again',
     code: 'Code',
     tell: 'If you ask for help, pass on the request ID.',
     wrongHostTitle: 'Wrong address',
