@@ -1,21 +1,12 @@
 // The settings: what is read from where, what is refused and in which words, and the documents that follow.
 import { randomBytes } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { configurationDocument, staleFiles, valuesSchema } from '../config/derive.ts';
 import { loadConfig, SettingsError, withKeyFiles } from '../config/load.ts';
 import { type Option, options } from '../config/options.ts';
+import { temporaryFolder } from './harness/folders.ts';
 
 const key = () => randomBytes(32).toString('base64');
 const load = (env: NodeJS.ProcessEnv, cwd = '/nowhere') => loadConfig({ env, cwd });
@@ -31,11 +22,9 @@ function faultsOf(work: () => unknown): readonly string[] {
 }
 const faults = (env: NodeJS.ProcessEnv, cwd?: string) => faultsOf(() => load(env, cwd));
 
-/** A folder of its own outside the checkout, removed when `t` ends. */
 function folderWith(t: Test, files: Record<string, string | Buffer> = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-config-'));
+  const folder = temporaryFolder(t);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  t.teardown(() => rmSync(folder, { recursive: true }));
   return folder;
 }
 
@@ -181,7 +170,11 @@ t.test('O3: values out of bounds or of another form', async (t) => {
     ['ISSUER', 'https://id.example.com:443', /browsers write it: https:\/\/id\.example\.com$/],
     ['ISSUER', 'https://me:pw@id.example.com', /^ISSUER must not contain a user name or password\.$/],
     ['ISSUER', 'https://id.example.com:99999', /is not an origin/],
-    ['ISSUER', 'http://id.example.com', /^ISSUER must begin with https.*set ISSUER=https:\/\/id\.example\.com/],
+    [
+      'ISSUER',
+      'http://id.example.com',
+      /^ISSUER must begin with https.*set ISSUER=https:\/\/id\.example\.com/,
+    ],
     ['ISSUER', 'http://192.168.1.10:3000', /must begin with https/],
     ['ISSUER', 'http://localhost.example.com', /must begin with https/],
     ['HOST', '0.0.0.0 ; x', /an address or host name/],
@@ -196,7 +189,11 @@ t.test('O3: values out of bounds or of another form', async (t) => {
     ['BOOTSTRAP_ADMIN_EMAIL', 'root', /is not an e-mail address/],
     ['DATABASE_URL', 'mysql://u:p@h/d', /is not a PostgreSQL URL/],
     ['ENCRYPTION_KEYS', 'short', /^ENCRYPTION_KEYS item 1 is not 32 random bytes/],
-    ['CONFIG_FILE', 'missing.yaml', /^CONFIG_FILE: \/nowhere\/missing\.yaml cannot be read: there is no such/],
+    [
+      'CONFIG_FILE',
+      'missing.yaml',
+      /^CONFIG_FILE: \/nowhere\/missing\.yaml cannot be read: there is no such/,
+    ],
   ];
   for (const [name, value, says] of table) {
     const found = faults({ [name]: value });
@@ -212,7 +209,10 @@ t.test('O3: settings that do not go together', async (t) => {
   const tls = { TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' };
   const table: [NodeJS.ProcessEnv, RegExp | null][] = [
     [{ TLS_CERT: 'cert.pem' }, /^TLS_CERT and TLS_KEY belong together/],
-    [{ TLS_CERT: 'cert.pem', TLS_KEY: 'no.pem' }, /^TLS_KEY: .*no\.pem cannot be read: there is no such file/],
+    [
+      { TLS_CERT: 'cert.pem', TLS_KEY: 'no.pem' },
+      /^TLS_KEY: .*no\.pem cannot be read: there is no such file/,
+    ],
     [{ ...tls, ISSUER: 'http://localhost:3000' }, /speaks https only/],
     [{ ...tls, ISSUER: 'https://localhost:3000' }, null],
     [{ DATABASE_URL: 'postgres://h/d', COOKIE_KEYS: key() }, /^ENCRYPTION_KEYS is required.*rand -base64 32/],

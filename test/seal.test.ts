@@ -233,23 +233,26 @@ const HOSTILE = [
 ];
 
 t.test('ATK-A193: one JSON line per event, whatever is put into it', async (t) => {
-  for (const input of HOSTILE) {
+  for (const [index, input] of HOSTILE.entries()) {
     const { log, lines, text } = logged();
     log.info(input);
     log.warn({ userAgent: input, [input]: 1, deep: { a: [input] } }, 'sign-in failed');
-    log.child({ who: input }).info({ req: { method: input, url: `/${input}`, ip: input, id: input } }, 'request');
+    log
+      .child({ who: input })
+      .info({ req: { method: input, url: `/${input}`, ip: input, id: input } }, 'request');
     log.error(Object.assign(new Error(input), { name: input }), input);
     log.info('name %s', input);
     const found = lines();
     t.strictSame(
       found.map((line) => line.level),
       ['info', 'warn', 'info', 'error', 'info'],
-      JSON.stringify(input.slice(0, 40)),
+      `input ${index}`,
     );
     for (const line of found) t.match(line.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     t.equal(active(text()), undefined);
     t.ok(text().length < 60_000, `${text().length} characters`);
-    if (input.length < 100) t.equal(found[0]?.msg, input, 'kept, only escaped');
+    if (input.length < 100)
+      t.ok(found[0]?.msg === input.toWellFormed(), `input ${index} is kept, only escaped`);
   }
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.object({ maxDepth: 3 }), (msg, fields) => {
@@ -261,16 +264,16 @@ t.test('ATK-A193: one JSON line per event, whatever is put into it', async (t) =
 });
 
 t.test('ATK-A193: a terminal shows control characters instead of obeying them', async (t) => {
-  for (const input of HOSTILE) {
+  for (const [index, input] of HOSTILE.entries()) {
     const { log, text } = logged('pretty');
     log.info(input);
     log.warn({ userAgent: input, deep: { a: [input] } }, 'sign-in failed');
     log.error(new Error(input));
-    t.equal(active(text()), undefined, JSON.stringify(input.slice(0, 40)));
+    t.equal(active(text()), undefined, `input ${index}`);
     const heads = text()
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith(' '));
-    t.equal(heads.length, 3, `lines that look like events: ${JSON.stringify(heads).slice(0, 300)}`);
+    t.equal(heads.length, 3, `lines that look like events in input ${index}`);
   }
 });
 

@@ -31,12 +31,20 @@ const LOOKS: readonly [RegExp, string][] = [
   // Drizzle puts the bound values behind its statement.
   [/(\bFailed query:[\s\S]*?)\n?params:[\s\S]*$/, '$1'],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*-----|$)/g, REDACTED],
-  [/\b(Bearer|Basic|DPoP)\s+(?![a-z]+\b)[\w.~+/=-]{6,}/gi, `$1 ${REDACTED}`],
+  // “Basic authentication failed” is a sentence.
+  [/\b((?i:Bearer|Basic|DPoP))\s+(?![a-z]{1,14}\b)[\w.~+/=-]{6,}/g, `$1 ${REDACTED}`],
   [/\beyJ[\w-]{6,}\.[\w.-]+/g, REDACTED],
   [/(:\/\/)[^/\s@]*:[^\s@]*@/g, `$1${REDACTED}@`],
   [/([?&#](?:code|device_code|user_code)=)[^&\s"#]*/gi, `$1${REDACTED}`],
   [new RegExp(`((?:${NAMED})s?=)[^&\\s"';]+`, 'gi'), `$1${REDACTED}`],
-  [new RegExp(`((?:${NAMED}|[{,]"code)s?"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"?`, 'gi'), `$1"${REDACTED}"`],
+  // JSON, also within JSON, where the quotes are escaped.
+  [
+    new RegExp(
+      `((?:${NAMED}|[{,]\\\\*"code)s?\\\\*"\\s*:\\s*)(\\\\*")(?:(?!\\2)(?:\\\\.|[^]))*(?:\\2|$)`,
+      'gi',
+    ),
+    `$1$2${REDACTED}$2`,
+  ],
   // 256 random bits in base64url: our codes, tokens, client secrets, cookies and links.
   [/(?<![\w-])(?=[-_]*[A-Za-z0-9])[\w-]{43,}(?![\w-])/g, REDACTED],
 ];
@@ -247,7 +255,9 @@ export function announce(
   const lines = [
     title,
     '',
-    ...Object.entries(facts).map(([name, value]) => `${name.padEnd(wide)}  ${value.replace(/\p{Cc}/gu, ' ')}`),
+    ...Object.entries(facts).map(
+      ([name, value]) => `${name.padEnd(wide)}  ${value.replace(/\p{Cc}/gu, ' ')}`,
+    ),
   ];
   const width = Math.max(...lines.map((line) => line.length));
   const rule = '─'.repeat(width + 2);

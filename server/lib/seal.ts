@@ -50,12 +50,7 @@ function encrypt(key: KeyObject, header: Buffer, context: Buffer, plain: Buffer)
 }
 
 /** The content of a value with a header of `headerLength` bytes; undefined if the tag does not fit. */
-function decrypt(
-  key: KeyObject,
-  headerLength: number,
-  context: Buffer,
-  sealed: Buffer,
-): Buffer | undefined {
+function decrypt(key: KeyObject, headerLength: number, context: Buffer, sealed: Buffer): Buffer | undefined {
   const body = headerLength + NONCE;
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(headerLength, body), {
     authTagLength: TAG,
@@ -124,7 +119,5 @@ export const sealUnder = (secret: string, purpose: string, plain: string): Buffe
 /** null: another secret or purpose, or a value that was changed. */
 export function openUnder(secret: string, purpose: string, sealed: Buffer): string | null {
   if (!intact(sealed, UNDER.length)) return null;
-  return (
-    decrypt(keyUnder(secret, purpose), UNDER.length, Buffer.from(purpose), sealed)?.toString() ?? null
-  );
+  return decrypt(keyUnder(secret, purpose), UNDER.length, Buffer.from(purpose), sealed)?.toString() ?? null;
 }
