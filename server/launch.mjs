@@ -56,15 +56,18 @@ function home() {
 
 function install() {
   console.error('Installing what Gatehouse needs (npm ci); this happens once.');
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   // Not by the Node inside node_modules, which npm is about to remove.
   const { npm_execpath: npm, npm_node_execpath: by } = process.env;
   const own = npm && by && !by.startsWith(modules) && npm.endsWith('.js');
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.startsWith(modules));
+  const env = { ...process.env, HOME: home(), PATH: path.join(delimiter) };
+  // npm hands its cache down by name, also where that cannot be written.
+  if (env.HOME !== process.env.HOME) env.npm_config_cache = join(env.HOME, '.npm');
   const { status, error } = spawnSync(own ? by : 'npm', own ? [npm, ...args] : args, {
     cwd: project,
     stdio: ['ignore', 2, 2],
-    env: { ...process.env, HOME: home(), PATH: path.join(delimiter) },
+    env,
     shell: process.platform === 'win32',
   });
   if (status !== 0 || !existsSync(node)) {
