@@ -163,6 +163,12 @@ export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
     }
   }
 
+  leases.add({
+    name: 'jobs.supervise',
+    seconds: SUPERVISE_EVERY,
+    run: async () => (await opened()).supervise(),
+  });
+
   return {
     every: (name, seconds, run) => leases.add({ name, seconds, run }),
 
@@ -182,11 +188,6 @@ export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
     },
 
     async start() {
-      leases.add({
-        name: 'jobs.supervise',
-        seconds: SUPERVISE_EVERY,
-        run: async () => (await opened()).supervise(),
-      });
       const started = await opened();
       for (const queue of queues) {
         await started.work<object>(
