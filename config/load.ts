@@ -355,7 +355,7 @@ function networkFault(text: string): string | undefined {
 const LOCAL = /^(localhost|127\.0\.0\.1|\[::1\])$/;
 
 /** Sign-in pages, cookies and tokens are only safe on plain http if they never leave the machine. */
-export const isLocalOrigin = (origin: string): boolean => LOCAL.test(new URL(origin).hostname);
+const isLocalOrigin = (origin: string): boolean => LOCAL.test(new URL(origin).hostname);
 
 function issuerFault(issuer: string): string | undefined {
   if (issuer.includes('@')) return 'must not contain a user name or password.';
@@ -616,7 +616,7 @@ function syncFolder(folder: string) {
   }
 }
 
-export interface KeyFiles {
+interface KeyFiles {
   config: Config;
   /** Paths of files made just now. */
   created: string[];

@@ -34,7 +34,7 @@ const LOOKS: readonly [RegExp, string][] = [
   // “Basic authentication failed” is a sentence.
   [/\b((?i:Bearer|Basic|DPoP))\s+(?![a-z]{1,14}\b)[\w.~+/=-]{6,}/g, `$1 ${REDACTED}`],
   [/\beyJ[\w-]{6,}\.[\w.-]+/g, REDACTED],
-  [/(:\/\/)[^/\s@]*:[^\s@]*@/g, `$1${REDACTED}@`],
+  [/(:\/\/)[^/\s@:]{0,64}:[^\s@]{0,256}@/g, `$1${REDACTED}@`],
   [/([?&#](?:code|device_code|user_code)=)[^&\s"#]*/gi, `$1${REDACTED}`],
   [new RegExp(`((?:${NAMED})s?=)[^&\\s"';]+`, 'gi'), `$1${REDACTED}`],
   // JSON, also within JSON, where the quotes are escaped.
@@ -49,11 +49,15 @@ const LOOKS: readonly [RegExp, string][] = [
   [/(?<![\w-])(?=[-_]*[A-Za-z0-9])[\w-]{43,}(?![\w-])/g, REDACTED],
 ];
 
+/** Cut so that no part of a credential is left that its look would have given away. */
+function shortened(text: string): string {
+  let end = LONGEST_TEXT;
+  while (end > LONGEST_TEXT - 512 && /[\w.~+/=-]/.test(text.charAt(end - 1))) end--;
+  return `${text.slice(0, end)}… (${text.length} characters)`;
+}
+
 function cleanText(text: string): string {
-  let clean =
-    text.length > LONGEST_TEXT
-      ? `${text.slice(0, LONGEST_TEXT).replace(/[\w.~+/=-]{1,512}$/, '')}… (${text.length} characters)`
-      : text;
+  let clean = text.length > LONGEST_TEXT ? shortened(text) : text;
   for (const [look, instead] of LOOKS) clean = clean.replace(look, instead);
   return clean;
 }
