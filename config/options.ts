@@ -145,6 +145,12 @@ export const options = {
     ),
     dataDir: text('DATA_DIR', './data', 'Where the embedded database and the generated key files live.'),
     bodyLimit: integer('BODY_LIMIT', 65_536, [1024, 10_485_760], 'Largest request body in bytes.'),
+    pageRateLimit: integer(
+      'PAGE_RATE_LIMIT',
+      3000,
+      [0, 1_000_000],
+      'Requests for pages that one address (IPv6: one /64) may make per minute and process; 0: no limit. A ceiling against floods; sign-ins have tighter ones.',
+    ),
     requestTimeout: seconds(
       'REQUEST_TIMEOUT',
       20,

@@ -18,9 +18,10 @@ import Provider from 'oidc-provider';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../config/load.ts';
 import { factsOf } from '../server/http/arrival.ts';
-import { createBrowser } from '../server/http/browser.ts';
+import { createBrowser, formToken } from '../server/http/browser.ts';
 import { allowFormTarget } from '../server/http/headers.ts';
 import { createHttp } from '../server/http/http.ts';
+import { limitPages } from '../server/http/limits.ts';
 import { mountLibrary } from '../server/http/mount.ts';
 import { canonicalAddress, networkKey, parseNetworks } from '../server/lib/addresses.ts';
 import { createLog } from '../server/lib/log.ts';
@@ -221,9 +222,7 @@ t.test('R4: one address has one written form', async (t) => {
       const spelled = groups.map((one) => one.toString(16).padStart(pad ? 4 : 1, '0')).join(':');
       const plain = groups.map((one) => one.toString(16)).join(':');
       const address = canonicalAddress(upper ? spelled.toUpperCase() : spelled);
-      return (
-        address !== null && address === canonicalAddress(plain) && canonicalAddress(address) === address
-      );
+      return address !== null && address === canonicalAddress(plain) && canonicalAddress(address) === address;
     }),
   );
   fc.assert(
@@ -306,7 +305,11 @@ t.test('ATK-A069 R1: request targets in other forms', async (t) => {
     t.notMatch(text, 'rawHeaders');
   }
   const lines = `Host: ${HOST}\r\nHost: evil.test\r\nConnection: close`;
-  t.match((await server.raw(`GET /facts HTTP/1.1\r\n${lines}\r\n\r\n`)).text, /^HTTP\/1.1 400 /, 'two Host lines');
+  t.match(
+    (await server.raw(`GET /facts HTTP/1.1\r\n${lines}\r\n\r\n`)).text,
+    /^HTTP\/1.1 400 /,
+    'two Host lines',
+  );
   const none = await server.raw('GET /facts HTTP/1.1\r\nConnection: close\r\n\r\n');
   t.match(none.text, /^HTTP\/1.1 400 /, 'no Host line');
   const old = await server.raw('GET /facts HTTP/1.0\r\n\r\n');
@@ -333,7 +336,11 @@ t.test('ATK-A070 ATK-A073 R2: nobody but a trusted proxy says where a request co
   for (const path of ['/facts', '/oauth2/thing']) {
     const answer = JSON.parse((await server.ask(path, { headers: lies })).body);
     t.equal((answer.facts ?? answer).address, '127.0.0.1', path);
-    t.equal(answer.headers['x-forwarded-for'], '127.0.0.1', 'what stands behind us sees only what we found out');
+    t.equal(
+      answer.headers['x-forwarded-for'],
+      '127.0.0.1',
+      'what stands behind us sees only what we found out',
+    );
     t.equal(answer.headers['x-forwarded-proto'], 'http');
     const left = Object.keys(answer.headers).filter((name) => /forwarded|-ip$/.test(name));
     t.same(left.sort(), ['x-forwarded-for', 'x-forwarded-proto']);
@@ -355,9 +362,21 @@ t.test('ATK-A074 ATK-A076 ATK-A077 R2: the right-most hop that is not a trusted 
   t.equal(await addressFor('2001:DB8:1:1:0:0:0:7'), '2001:db8:1:1::7');
   t.equal(await addressFor('203.0.113.9:52000'), '203.0.113.9', 'some proxies add the port');
   t.equal(await addressFor('[2001:db8::9]:443'), '2001:db8::9');
-  const garbage = ['unknown', '', '203.0.113.9, ', '203.0.113.999', 'fe80::1%eth0', '<script>', "1.2.3.4' or 1=1"];
+  const garbage = [
+    'unknown',
+    '',
+    '203.0.113.9, ',
+    '203.0.113.999',
+    'fe80::1%eth0',
+    '<script>',
+    "1.2.3.4' or 1=1",
+  ];
   for (const one of garbage) t.equal(await addressFor(one), 400, `denied: ${one}`);
-  t.equal(await addressFor('<script>, 203.0.113.9'), '203.0.113.9', 'what stands left of the client does not matter');
+  t.equal(
+    await addressFor('<script>, 203.0.113.9'),
+    '203.0.113.9',
+    'what stands left of the client does not matter',
+  );
   const keys = new Set<string>();
   for (let at = 0; at < 20; at++) keys.add(networkKey(String(await addressFor(`2001:db8:1:1:${at}::${at}`))));
   t.equal(keys.size, 1, 'a subscriber with a /64 is one');
@@ -395,9 +414,17 @@ t.test('R2: with an https issuer, plain http goes no further', async (t) => {
 
 t.test('R3: facts of a request', async (t) => {
   const server = await start(t);
-  const headers = { 'user-agent': `Browser \t/1 ${'x'.repeat(600)}`, 'x-request-id': 'mine', 'request-id': 'mine' };
+  const headers = {
+    'user-agent': `Browser \t/1 ${'x'.repeat(600)}`,
+    'x-request-id': 'mine',
+    'request-id': 'mine',
+  };
   const facts = JSON.parse((await server.ask('/facts', { headers })).body);
-  t.match(facts.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'ours, whatever was sent');
+  t.match(
+    facts.id,
+    /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    'ours, whatever was sent',
+  );
   t.equal(facts.userAgent.length, 400);
   t.notMatch(facts.userAgent, /\t/);
   t.equal(JSON.parse((await server.ask('/facts')).body).userAgent, null);
@@ -419,7 +446,11 @@ t.test('R5 R7 R9: the library gets the body unread and its answers carry our hea
   t.equal(JSON.parse((await send('')).body).body, '');
   t.equal(JSON.parse((await send('plain', { 'content-type': 'text/plain' })).body).body, 'plain', 'any type');
   t.equal((await send(`v=${'y'.repeat(56 * 1024)}`)).status, 413);
-  t.equal((await server.ask('/oauth2/thing?a=1&a=2')).status, 200, 'doubled parameters are its own to refuse');
+  t.equal(
+    (await server.ask('/oauth2/thing?a=1&a=2')).status,
+    200,
+    'doubled parameters are its own to refuse',
+  );
 
   const chunked = 'Content-Type: text/plain\r\nTransfer-Encoding: chunked';
   const head = `POST /oauth2/thing HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n${chunked}\r\n\r\n`;
@@ -468,14 +499,20 @@ t.test('R5 R9: the real library reads what was put back', async (t) => {
     console.warn = warn;
   });
   const server = await start(t, {}, (app) =>
-    mountLibrary(app, [{ method: 'POST', path: '/oauth2/token' }], (raw, response) => callback(raw, response)),
+    mountLibrary(app, [{ method: 'POST', path: '/oauth2/token' }], (raw, response) =>
+      callback(raw, response),
+    ),
   );
   const body = `grant_type=client_credentials&client_id=app&client_secret=${secret}`;
   const answer = await server.ask('/oauth2/token', { method: 'POST', headers: form, body });
   t.equal(answer.status, 200, answer.body);
   t.ok(JSON.parse(answer.body).access_token);
   t.equal(answer.headers['x-frame-options'], 'DENY');
-  const refused = await server.ask('/oauth2/token', { method: 'POST', headers: form, body: `${body}&scope=a%00b` });
+  const refused = await server.ask('/oauth2/token', {
+    method: 'POST',
+    headers: form,
+    body: `${body}&scope=a%00b`,
+  });
   t.equal(refused.status, 400);
   t.equal(JSON.parse(refused.body).error, 'invalid_request');
   t.notMatch(warnings.join('\n'), 'already parsed');
@@ -499,8 +536,18 @@ t.test('ATK-A080 R5 R6: no spelling of a path gets round a guard', async (t) => 
     ...['/api/v1/admin/users', '/api/v1/%61dmin/users', '/api/v1/%2561dmin/users', '//api/v1/admin/users'],
     ...['/api//v1/admin/users', '/API/v1/admin/users', '/api/v1/ADMIN/users', '/api/v1/admin/users/'],
     ...['/api%2fv1/admin/users', '/api/v1/admin%2fusers', '/api/v1/admin/users;x=1', '/api/v1/admin;/users'],
-    ...['/./api/v1/admin/users', '/x/../api/v1/admin/users', '/api/v1/admin/users%00', '/api/v1/admin/users%2e'],
-    ...['/api/v1/admin/./users', '/api\\v1\\admin\\users', '/api/v1/admin/users?x', '/api/v1/admin/users%3fx'],
+    ...[
+      '/./api/v1/admin/users',
+      '/x/../api/v1/admin/users',
+      '/api/v1/admin/users%00',
+      '/api/v1/admin/users%2e',
+    ],
+    ...[
+      '/api/v1/admin/./users',
+      '/api\\v1\\admin\\users',
+      '/api/v1/admin/users?x',
+      '/api/v1/admin/users%3fx',
+    ],
     ...['/api/v1/admin/users%23', '/%2fapi/v1/admin/users', '/api/v1/admin/users%20', '/ａpi/v1/admin/users'],
   ];
   for (const path of spellings) {
@@ -567,7 +614,15 @@ t.test('R10: text no database can hold is refused at the door', async (t) => {
     t.equal(answer.status, 400, `${path} ${ask.body ?? ''}: ${answer.body}`);
     t.match(answer.body, /not allowed|forbiddenCharacter/);
   }
-  const broken = ['/echo/%', '/echo/%zz', '/echo/%ff', '/echo/%c0%80', '/echo/a?x=%ed%a0%80', '/%', '/facts?%f'];
+  const broken = [
+    '/echo/%',
+    '/echo/%zz',
+    '/echo/%ff',
+    '/echo/%c0%80',
+    '/echo/a?x=%ed%a0%80',
+    '/%',
+    '/facts?%f',
+  ];
   for (const path of [...broken, '/oauth2/thing?x=%ff']) {
     const answer = await server.ask(path);
     t.equal(answer.status, 400, path);
@@ -606,7 +661,12 @@ t.test('ATK-A082: prototypes stay as they are', async (t) => {
       t.equal(answer.status, 400, `${path} ${body} ${answer.body}`);
     }
   }
-  const queries = ['__proto__[role]=admin', '__proto__=x', 'constructor[prototype][role]=admin', 'constructor=x'];
+  const queries = [
+    '__proto__[role]=admin',
+    '__proto__=x',
+    'constructor[prototype][role]=admin',
+    'constructor=x',
+  ];
   for (const query of [...queries, 'a[__proto__]=1']) {
     t.equal((await server.ask(`/echo/a?${query}`)).status, 400, query);
     t.equal((await server.ask('/echo', { method: 'POST', headers: form, body: query })).status, 400, query);
@@ -659,9 +719,14 @@ t.test('ATK-A084: types are not bent', async (t) => {
     t.match(failureOf(answer).error, { code: 'request.invalid', details: { email: /string/ } });
   }
   t.equal((await strict({ email: 'a@b.c', age: '3' })).status, 400);
-  t.equal((await strict({ email: 'a@b.c', role: 'admin' })).status, 400, 'unknown fields are refused, not dropped');
+  t.equal(
+    (await strict({ email: 'a@b.c', role: 'admin' })).status,
+    400,
+    'unknown fields are refused, not dropped',
+  );
   t.match(failureOf(await strict({})).error.details, { email: /required/ });
-  for (const body of [null, 1, 'x', [], true]) t.equal((await strict(body)).status, 400, JSON.stringify(body));
+  for (const body of [null, 1, 'x', [], true])
+    t.equal((await strict(body)).status, 400, JSON.stringify(body));
   for (const body of ['a=1&a=2', 'username[]=a', 'a[$ne]=', 'a[b][c]=1']) {
     t.equal((await server.ask('/echo', { method: 'POST', headers: form, body })).status, 400, body);
     t.equal((await server.ask(`/echo/a?${body}`)).status, 400, body);
@@ -673,7 +738,12 @@ t.test('ATK-A086 R9: slow senders are put off, others are served', async (t) => 
   const sockets: { socket: Socket; kind: string; closed: Promise<unknown>; answer: string }[] = [];
   const open = (kind: string, first: string) => {
     const socket = connect(server.port, '127.0.0.1');
-    const entry = { socket, kind, closed: new Promise((resolve) => socket.once('close', resolve)), answer: '' };
+    const entry = {
+      socket,
+      kind,
+      closed: new Promise((resolve) => socket.once('close', resolve)),
+      answer: '',
+    };
     socket.setEncoding('latin1').on('data', (chunk: string) => {
       entry.answer += chunk;
     });
@@ -726,7 +796,9 @@ t.test('ATK-A087: shapes that two servers read differently', async (t) => {
     'NUL in a header': get('X-A: b\0c\r\n'),
     'folded header': get('X-A: b\r\n c\r\n'),
     'space before the colon': post('Content-Length : 5\r\n\r\nhello'),
-    'bad chunk size': post('Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n'),
+    'bad chunk size': post(
+      'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n',
+    ),
     'no version': `GET /facts\r\nHost: ${HOST}\r\n\r\n`,
     'HTTP/2 preface': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
     TLS: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
@@ -750,7 +822,8 @@ t.test('ATK-A087: shapes that two servers read differently', async (t) => {
 
 t.test('ATK-A088: oversized headers', async (t) => {
   const server = await start(t);
-  const many = (count: number, line: (at: number) => string) => Array.from({ length: count }, (_, at) => line(at));
+  const many = (count: number, line: (at: number) => string) =>
+    Array.from({ length: count }, (_, at) => line(at));
   const big: Record<string, string> = {
     '20 KiB cookie': `Cookie: a=${'x'.repeat(20 * 1024)}\r\n`,
     '200 cookies': `Cookie: ${many(200, (at) => `c${at}=1`).join('; ')}\r\n`,
@@ -761,7 +834,9 @@ t.test('ATK-A088: oversized headers', async (t) => {
   };
   for (const [name, lines] of Object.entries(big)) {
     const target = lines === '' ? `/facts?${'x'.repeat(20_000)}` : '/facts';
-    const { text } = await server.raw(`GET ${target} HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n${lines}\r\n`);
+    const { text } = await server.raw(
+      `GET ${target} HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n${lines}\r\n`,
+    );
     t.match(text, /^HTTP\/1.1 431 /, name);
     t.match(text, /\r\nX-Frame-Options: DENY\r\n/i, name);
   }
@@ -809,11 +884,19 @@ t.test('ATK-A089 ATK-A090 O11: security headers on every answer', async (t) => {
   ];
   const isolated = new Set(['/account', '/account/x']);
   for (const [path, ask = {}] of answers) {
-    const answer = await server.ask(path, { ...ask, headers: { 'x-forwarded-proto': 'https', ...ask.headers } });
+    const answer = await server.ask(path, {
+      ...ask,
+      headers: { 'x-forwarded-proto': 'https', ...ask.headers },
+    });
     const { headers } = answer;
     const name = `${ask.method ?? 'GET'} ${path.slice(0, 40)} ${answer.status}`;
-    for (const [header, want] of Object.entries(EVERY_ANSWER)) t.match(headers[header], want, `${name} ${header}`);
-    t.match(headers['cache-control'], path.startsWith('/assets/') ? /immutable/ : /^no-store$/, `${name} cache`);
+    for (const [header, want] of Object.entries(EVERY_ANSWER))
+      t.match(headers[header], want, `${name} ${header}`);
+    t.match(
+      headers['cache-control'],
+      path.startsWith('/assets/') ? /immutable/ : /^no-store$/,
+      `${name} cache`,
+    );
     const opener = isolated.has(path) ? 'same-origin' : undefined;
     t.equal(headers['cross-origin-opener-policy'], opener, `${name} opener`);
     const resource = path.startsWith('/oauth2/') ? undefined : 'same-origin';
@@ -822,7 +905,11 @@ t.test('ATK-A089 ATK-A090 O11: security headers on every answer', async (t) => {
     t.equal(headers['x-powered-by'], undefined);
   }
   const plain = await start(t);
-  t.equal((await plain.ask('/page')).headers['strict-transport-security'], undefined, 'not on http://localhost');
+  t.equal(
+    (await plain.ask('/page')).headers['strict-transport-security'],
+    undefined,
+    'not on http://localhost',
+  );
 });
 
 t.test('O11: a form may end at one app, and only there', async (t) => {
@@ -857,7 +944,13 @@ t.test('O11: a form may end at one app, and only there', async (t) => {
 t.test('ATK-A092: only the files we mean to show', async (t) => {
   const server = await start(t);
   const paths = [
-    ...['/assets/..%2f..%2fpackage.json', '/assets/%2e%2e/.env', '/assets/../package.json', '/assets/', '/assets'],
+    ...[
+      '/assets/..%2f..%2fpackage.json',
+      '/assets/%2e%2e/.env',
+      '/assets/../package.json',
+      '/assets/',
+      '/assets',
+    ],
     ...['/.git/config', '/.env', '/package.json', '/assets/gatehouse.css', '/account/profile/x.css'],
     ...['/assets/..%5c..%5cpackage.json', '/assets/%252e%252e%252fpackage.json'],
   ];
@@ -877,71 +970,111 @@ t.test('ATK-A092: only the files we mean to show', async (t) => {
   t.equal((await server.ask('/account')).headers['cache-control'], 'no-store');
 });
 
-t.test('O4: failures have a code and a request id that finds the log line, and say nothing else', async (t) => {
-  const away = Object.assign(new Error('connect ECONNREFUSED 10.0.0.9:5432'), { code: 'ECONNREFUSED' });
-  const unstorable = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
-  const server = await start(t, {}, (app) => {
-    app.get('/problem', async (_request, reply) => {
-      reply.header('etag', '"x"').header('x-kept', '1');
-      const more = { retryAfter: 6.2, details: { email: 'is wrong' }, cause: new Error('inner') };
-      throw new Problem('request.tooMany', more);
+t.test(
+  'O4: failures have a code and a request id that finds the log line, and say nothing else',
+  async (t) => {
+    const away = Object.assign(new Error('connect ECONNREFUSED 10.0.0.9:5432'), { code: 'ECONNREFUSED' });
+    const unstorable = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
+    const server = await start(t, {}, (app) => {
+      app.get('/problem', async (_request, reply) => {
+        reply.header('etag', '"x"').header('x-kept', '1');
+        const more = { retryAfter: 6.2, details: { email: 'is wrong' }, cause: new Error('inner') };
+        throw new Problem('request.tooMany', more);
+      });
+      app.get('/away', async () => {
+        throw new Error('query failed', { cause: away });
+      });
+      app.get('/unstorable', async () => {
+        throw unstorable;
+      });
+      app.get('/nonsense', async () => {
+        throw null;
+      });
+      app.get('/middle', (request, reply) => {
+        reply.hijack();
+        reply.raw.write('half');
+        app.errorHandler(Object.assign(new Error('later'), { code: 'LATER', name: 'Error' }), request, reply);
+      });
     });
-    app.get('/away', async () => {
-      throw new Error('query failed', { cause: away });
+    const problem = await server.ask('/problem');
+    t.equal(problem.status, 429);
+    t.equal(problem.headers['retry-after'], '7');
+    t.equal(problem.headers['x-kept'], '1');
+    t.equal(problem.headers.etag, undefined);
+    t.match(failureOf(problem), {
+      success: false,
+      error: { code: 'request.tooMany', details: { email: 'is wrong' } },
     });
-    app.get('/unstorable', async () => {
-      throw unstorable;
+    t.notMatch(problem.body, 'inner');
+
+    const fault = await server.ask('/fault');
+    t.equal(fault.status, 500);
+    t.equal(codeOf(fault), 'server.fault');
+    const people = await server.ask('/fault', { headers: page });
+    for (const body of [fault.body, people.body]) t.notMatch(body, /inner reason|shadow|at .*\.ts|node:/);
+    const id = failureOf(fault).meta.requestId;
+    t.match(people.body, /[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    await sleep(50);
+    const about = server.logged.filter((line) => JSON.stringify(line).includes(id));
+    t.match(JSON.stringify(about), 'inner reason', 'the reason is in the log under that id');
+    const line = about.find(({ msg }) => msg === 'request');
+    t.match(line, {
+      method: 'GET',
+      path: '/fault',
+      status: 500,
+      requestId: id,
+      address: '127.0.0.1',
+      ms: Number,
     });
-    app.get('/nonsense', async () => {
-      throw null;
+
+    const unavailable = await server.ask('/away');
+    t.equal(unavailable.status, 503);
+    t.equal(codeOf(unavailable), 'server.unavailable');
+    t.equal(unavailable.headers['retry-after'], '5');
+    t.notMatch(unavailable.body, /ECONN|5432/);
+    t.equal(codeOf(await server.ask('/unstorable')), 'request.forbiddenCharacter');
+    t.equal((await server.ask('/nonsense')).status, 500);
+    await t.rejects(server.ask('/middle'), 'half an answer does not look whole');
+
+    await server.ask('/page?code=sensitive');
+    await sleep(50);
+    t.ok(server.logged.some(({ path }) => path === '/page'));
+    t.notMatch(JSON.stringify(server.logged), 'sensitive', 'no query in the log');
+
+    t.equal((await server.ask('/readyz')).status, 200);
+    await server.ask('/unready');
+    const unready = await server.ask('/readyz');
+    t.equal(unready.status, 503);
+    t.notMatch(unready.body, 'away');
+    t.equal((await server.ask('/livez')).status, 200, 'alive all the same');
+  },
+);
+
+t.test('R2 R5: the ceiling for pages counts resolved addresses', async (t) => {
+  const limited = (scope: FastifyInstance, limit: number) =>
+    scope.register(async (pages) => {
+      await limitPages(pages, limit);
+      pages.get(`/limited/${limit}`, async () => ({}));
+      mountLibrary(pages, [{ method: 'GET', path: `/limited/${limit}/library` }], (_raw, response) =>
+        response.end(),
+      );
     });
-    app.get('/middle', (request, reply) => {
-      reply.hijack();
-      reply.raw.write('half');
-      app.errorHandler(Object.assign(new Error('later'), { code: 'LATER', name: 'Error' }), request, reply);
-    });
+  const server = await start(t, { TRUSTED_PROXIES: '127.0.0.1' }, (app) => {
+    limited(app, 3);
+    limited(app, 0);
   });
-  const problem = await server.ask('/problem');
-  t.equal(problem.status, 429);
-  t.equal(problem.headers['retry-after'], '7');
-  t.equal(problem.headers['x-kept'], '1');
-  t.equal(problem.headers.etag, undefined);
-  t.match(failureOf(problem), { success: false, error: { code: 'request.tooMany', details: { email: 'is wrong' } } });
-  t.notMatch(problem.body, 'inner');
-
-  const fault = await server.ask('/fault');
-  t.equal(fault.status, 500);
-  t.equal(codeOf(fault), 'server.fault');
-  const people = await server.ask('/fault', { headers: page });
-  for (const body of [fault.body, people.body]) t.notMatch(body, /inner reason|shadow|at .*\.ts|node:/);
-  const id = failureOf(fault).meta.requestId;
-  t.match(people.body, /[0-9a-f]{8}-[0-9a-f]{4}-7/);
-  await sleep(50);
-  const about = server.logged.filter((line) => JSON.stringify(line).includes(id));
-  t.match(JSON.stringify(about), 'inner reason', 'the reason is in the log under that id');
-  const line = about.find(({ msg }) => msg === 'request');
-  t.match(line, { method: 'GET', path: '/fault', status: 500, id, address: '127.0.0.1', ms: Number });
-
-  const unavailable = await server.ask('/away');
-  t.equal(unavailable.status, 503);
-  t.equal(codeOf(unavailable), 'server.unavailable');
-  t.equal(unavailable.headers['retry-after'], '5');
-  t.notMatch(unavailable.body, /ECONN|5432/);
-  t.equal(codeOf(await server.ask('/unstorable')), 'request.forbiddenCharacter');
-  t.equal((await server.ask('/nonsense')).status, 500);
-  await t.rejects(server.ask('/middle'), 'half an answer does not look whole');
-
-  await server.ask('/page?code=sensitive');
-  await sleep(50);
-  t.ok(server.logged.some(({ path }) => path === '/page'));
-  t.notMatch(JSON.stringify(server.logged), 'sensitive', 'no query in the log');
-
-  t.equal((await server.ask('/readyz')).status, 200);
-  await server.ask('/unready');
-  const unready = await server.ask('/readyz');
-  t.equal(unready.status, 503);
-  t.notMatch(unready.body, 'away');
-  t.equal((await server.ask('/livez')).status, 200, 'alive all the same');
+  const from = (address: string, path = '/limited/3') =>
+    server.ask(path, { headers: { 'x-forwarded-for': address } });
+  for (let at = 0; at < 3; at++) t.equal((await from(`2001:db8:1:1::${at}`)).status, 200);
+  const over = await from('2001:db8:1:1::ffff');
+  t.equal(over.status, 429, 'one /64 is one');
+  t.equal(codeOf(over), 'request.tooMany');
+  t.ok(Number(over.headers['retry-after']) > 0 && Number(over.headers['retry-after']) <= 60);
+  t.equal((await from('198.51.100.1, 2001:db8:1:1::9')).status, 429, 'whatever stands further left');
+  t.equal((await from('2001:db8:1:2::1')).status, 200, 'another subscriber');
+  for (let at = 0; at < 3; at++) await from('203.0.113.9', '/limited/3/library');
+  t.equal((await from('203.0.113.9', '/limited/3/library')).status, 429, 'routes of the library too');
+  for (let at = 0; at < 10; at++) t.equal((await from('203.0.113.9', '/limited/0')).status, 200);
 });
 
 t.test('R2: requests without a socket of their own go the same way', async (t) => {
@@ -954,15 +1087,14 @@ t.test('R2: requests without a socket of their own go the same way', async (t) =
 t.test('R43: forms come from our own pages, in the browser they were made for', async (t) => {
   for (const issuer of [`http://${HOST}`, 'https://id.example.com']) {
     const keys = [key(), key()];
-    const older = createBrowser(issuer, keys.slice(1));
     const browser = createBrowser(issuer, keys);
     const server = await start(t, { ISSUER: issuer, TRUSTED_PROXIES: '127.0.0.1' }, (app) => {
       app.register(async (scope) => {
         browser.guard(scope, (request) => (request.params as { uid: string }).uid);
         scope.get('/form/:uid', async (request, reply) => {
           const { uid } = request.params as { uid: string };
-          browser.id(request, reply);
-          return { token: browser.token(request, reply, uid), old: older.token(request, reply, uid) };
+          const old = formToken(keys.slice(1), browser.id(request, reply), uid);
+          return { token: browser.token(request, reply, uid), old };
         });
         scope.post('/form/:uid', async () => ({ done: true }));
         scope.delete('/form/:uid', async () => ({ done: true }));
@@ -993,7 +1125,14 @@ t.test('R43: forms come from our own pages, in the browser they were made for', 
     t.equal(await post('a', `_csrf=${token}`), 'done');
     t.equal(await post('a', `_csrf=${old}`), 'done', 'a form made before the keys were rotated');
     t.equal(await post('a', `_csrf=${token}`, { 'sec-fetch-site': 'none' }), 'done');
-    const foreign = ['https://evil.test', 'null', `${issuer}.evil.test`, `${issuer}1`, 'http://id.example.com', ''];
+    const foreign = [
+      'https://evil.test',
+      'null',
+      `${issuer}.evil.test`,
+      `${issuer}1`,
+      'http://id.example.com',
+      '',
+    ];
     for (const origin of foreign) {
       t.equal(await post('a', `_csrf=${token}`, { origin }), 'request.crossSite', `Origin: ${origin}`);
     }
@@ -1008,8 +1147,14 @@ t.test('R43: forms come from our own pages, in the browser they were made for', 
     const other = cookie.replace(/=.*/, `=${randomBytes(32).toString('base64url')}`);
     t.equal(await post('a', `_csrf=${token}`, { cookie: other }), 'request.formExpired', 'another browser');
     t.equal(await post('a', `{"_csrf":["${token}"]}`, json), 'request.formExpired');
-    t.equal(await post('a', 'x=1', {}, 'DELETE'), 'request.formExpired', 'every method that changes something');
-    const short = await server.ask('/form/a', { headers: { ...proxy, cookie: cookie.replace(/=.*/, '=short') } });
+    t.equal(
+      await post('a', 'x=1', {}, 'DELETE'),
+      'request.formExpired',
+      'every method that changes something',
+    );
+    const short = await server.ask('/form/a', {
+      headers: { ...proxy, cookie: cookie.replace(/=.*/, '=short') },
+    });
     t.ok(short.headers['set-cookie'], 'a malformed cookie is replaced');
     const expired = await server.ask('/form/a?x=1', {
       method: 'POST',

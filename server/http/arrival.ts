@@ -64,7 +64,10 @@ function checkHeaders(raw: IncomingMessage): void {
     if (name.length > LONGEST_HEADER_NAME) throw new Problem('request.headersTooLarge');
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
-  if (hosts > 1) throw new Problem('request.malformed');
+  const coding = raw.headers['transfer-encoding'];
+  if (hosts > 1 || (coding !== undefined && coding.toLowerCase() !== 'chunked')) {
+    throw new Problem('request.malformed');
+  }
   const cookies = raw.headers.cookie;
   if (cookies !== undefined && cookies.length > MOST_COOKIES && cookies.split(';').length > MOST_COOKIES) {
     throw new Problem('request.headersTooLarge');
@@ -149,7 +152,8 @@ export function createArrival(config: Config): Arrival {
         .toLowerCase();
       if (byProxy && claimed === 'https') return;
       // A proxy that is not in TRUSTED_PROXIES would send a browser round in circles.
-      const browsing = (raw.method === 'GET' || raw.method === 'HEAD') && /text\/html/.test(raw.headers.accept ?? '');
+      const browsing =
+        (raw.method === 'GET' || raw.method === 'HEAD') && /text\/html/.test(raw.headers.accept ?? '');
       if (browsing && claimed !== 'https') throw new Elsewhere(`${issuer.origin}${target}`);
       throw new Problem('request.insecure', {
         message:

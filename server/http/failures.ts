@@ -1,6 +1,6 @@
 // How a failure leaves the house (O4): as a page for people, in our JSON format for the rest, in the form of RFC 6749 on
 // the protocol's endpoints. Each has a stable code and the request id; what happened inside goes to the log only (ATK-A020).
-import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/options.ts';
@@ -39,7 +39,10 @@ function validationDetails(error: FastifyError): Record<string, string> {
   const details: Record<string, string> = {};
   for (const { instancePath, message, params, keyword } of error.validation ?? []) {
     const missing = keyword === 'required' ? params.missingProperty : params.additionalProperty;
-    const field = [...instancePath.split('/').slice(1), ...(typeof missing === 'string' ? [missing] : [])].join('.');
+    const field = [
+      ...instancePath.split('/').slice(1),
+      ...(typeof missing === 'string' ? [missing] : []),
+    ].join('.');
     details[field || (error.validationContext ?? 'request')] = message ?? 'is not valid';
   }
   return details;
@@ -53,10 +56,13 @@ export function problemOf(error: unknown): Problem {
   const status = typeof fastify.statusCode === 'number' ? fastify.statusCode : 500;
   if (status < 500 || status === 503) {
     const code =
-      BY_FASTIFY_CODE[fastify.code] ?? BY_STATUS[status] ?? (status < 500 ? 'request.malformed' : 'server.busy');
+      BY_FASTIFY_CODE[fastify.code] ??
+      BY_STATUS[status] ??
+      (status < 500 ? 'request.malformed' : 'server.busy');
     return new Problem(code, { cause: error });
   }
-  if (UNSTORABLE.has(faultCode(error) ?? '')) return new Problem('request.forbiddenCharacter', { cause: error });
+  if (UNSTORABLE.has(faultCode(error) ?? ''))
+    return new Problem('request.forbiddenCharacter', { cause: error });
   if (isUnavailable(error)) return new Problem('server.unavailable', { retryAfter: 5, cause: error });
   return new Problem('server.fault', { cause: error });
 }
@@ -65,7 +71,10 @@ export function problemOf(error: unknown): Problem {
 export const wantsPage = (raw: IncomingMessage): boolean =>
   !raw.url?.startsWith('/api/') && (raw.headers.accept ?? '').includes('text/html');
 
-const OAUTH_ERRORS: Readonly<Record<number, string>> = { 500: 'server_error', 503: 'temporarily_unavailable' };
+const OAUTH_ERRORS: Readonly<Record<number, string>> = {
+  500: 'server_error',
+  503: 'temporarily_unavailable',
+};
 
 /** Protocol endpoints answer in the form of their RFCs; a route says so by `config: { protocol: true }`. */
 export const isProtocol = (request: FastifyRequest): boolean =>
@@ -123,7 +132,7 @@ export function createFailures(config: Config, log: Log): Failures {
   ) {
     if (response.headersSent) {
       // Half an answer must not look like a whole one.
-      log.error({ err: error, reqId: id }, 'failed in the middle of an answer');
+      log.error({ err: error, requestId: id }, 'failed in the middle of an answer');
       response.destroy();
       return;
     }
@@ -134,9 +143,9 @@ export function createFailures(config: Config, log: Log): Failures {
     }
     const problem = problemOf(error);
     if (problem.status >= 500) {
-      log.error({ err: problem.cause ?? problem, reqId: id, code: problem.code }, 'request failed');
+      log.error({ err: problem.cause ?? problem, requestId: id, code: problem.code }, 'request failed');
     } else {
-      log.debug({ err: problem, reqId: id, code: problem.code }, 'request refused');
+      log.debug({ err: problem, requestId: id, code: problem.code }, 'request refused');
     }
     const [type, body] = bodyOf(problem, raw, id, protocol);
     response.setHeader('Cache-Control', 'no-store');

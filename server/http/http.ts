@@ -4,7 +4,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Config } from '../../config/options.ts';
 import { assets } from '../../views/assets.ts';
 import type { Log } from '../lib/log.ts';
@@ -67,7 +72,8 @@ export function createHttp(config: Config, { log, ready }: HttpParts): FastifyIn
   const app = fastify({
     ...(certificate ? { https: node } : { http: node }),
     loggerInstance: log,
-    disableRequestLogging: true,
+    // One line per request, written when it is over.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: false,
     genReqId: () => randomUUIDv7(),
     // The client address is resolved once, in arrival.ts.
@@ -101,7 +107,9 @@ export function createHttp(config: Config, { log, ready }: HttpParts): FastifyIn
     },
   }) as unknown as FastifyInstance;
   if (certificate) watchCertificate(app, server, log);
-  app.server.on('checkExpectation', (_raw, response) => response.writeHead(417, { Connection: 'close' }).end());
+  app.server.on('checkExpectation', (_raw, response) =>
+    response.writeHead(417, { Connection: 'close' }).end(),
+  );
 
   function arrive(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request;
@@ -116,7 +124,7 @@ export function createHttp(config: Config, { log, ready }: HttpParts): FastifyIn
     reply.raw.once('close', () => {
       const path = pathOf(request.raw).slice(0, LONGEST_LOGGED_PATH);
       const line = {
-        id: request.id,
+        requestId: request.id,
         method: request.method,
         path,
         status: reply.raw.statusCode,

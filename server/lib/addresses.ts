@@ -23,7 +23,8 @@ export function canonicalAddress(raw: string): string | null {
 /** The eight groups of a canonical IPv6 address. */
 function groups(address: string): number[] {
   const [head = '', tail] = address.split('::');
-  const read = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)));
+  const read = (part: string) =>
+    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16));
   const left = read(head);
   if (tail === undefined) return left;
   const right = read(tail);
@@ -54,7 +55,8 @@ export function parseNetworks(list: readonly string[]): Networks {
   for (const entry of list) {
     const [raw = '', length, ...rest] = entry.trim().split('/');
     const version = isIP(raw);
-    const bits = length === undefined ? (version === 4 ? 32 : 128) : /^\d{1,3}$/.test(length) ? Number(length) : -1;
+    const bits =
+      length === undefined ? (version === 4 ? 32 : 128) : /^\d{1,3}$/.test(length) ? Number(length) : -1;
     const address = canonicalAddress(raw);
     // A mapped network (::ffff:10.0.0.0/104) is its IPv4 network.
     const mapped = version === 6 && address !== null && !address.includes(':');
