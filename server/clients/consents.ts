@@ -1,0 +1,80 @@
+// What people allowed which app, with its history (P9). A decision in force covers later sessions too; an app
+// that asks for more, or that no longer looks like what was consented to, asks again (ASVS 10.7).
+import { randomUUIDv7 } from 'node:crypto';
+import { inTransaction } from '../../drizzle/database.ts';
+import { and, desc, eq, isNull } from '../../drizzle/orm.ts';
+import { clients, consents } from '../../drizzle/schema/clients.ts';
+import { entry, write } from '../audit/audit.ts';
+import type { Op } from '../lib/op.ts';
+import { sha256base64url } from '../lib/secrets.ts';
+import { revokeGrants } from '../sessions/sessions.ts';
+import type { ClientRow } from './clients.ts';
+
+/** What a person sees of an app before consenting; a change of any of it asks again. */
+const fingerprint = (client: Pick<ClientRow, 'name' | 'clientUri' | 'redirectUris'>): string =>
+  sha256base64url(JSON.stringify([client.name, client.clientUri, [...client.redirectUris].sort()]));
+
+/** The scopes in force; empty when there are none or the app has changed since. */
+export async function consentedScopes(op: Op, accountId: string, client: ClientRow): Promise<string[]> {
+  const [row] = await op.db
+    .select({ scopes: consents.scopes, fingerprint: consents.clientFingerprint })
+    .from(consents)
+    .where(and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)));
+  return row && row.fingerprint === fingerprint(client) ? row.scopes : [];
+}
+
+/** Records what a person allowed now; what was in force before becomes history. In the caller's transaction. */
+export async function record(op: Op, accountId: string, client: ClientRow, scopes: readonly string[]): Promise<void> {
+  const mark = fingerprint(client);
+  await inTransaction(op, async (op) => {
+    const [before] = await op.db
+      .update(consents)
+      .set({ endedAt: op.now, endReason: 'widened' })
+      .where(and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)))
+      .returning({ id: consents.id, scopes: consents.scopes, fingerprint: consents.clientFingerprint });
+    const kept = before?.fingerprint === mark ? before.scopes : [];
+    if (before && before.fingerprint !== mark) {
+      await op.db.update(consents).set({ endReason: 'client_changed' }).where(eq(consents.id, before.id));
+    }
+    await op.db.insert(consents).values({
+      id: randomUUIDv7(),
+      accountId,
+      clientId: client.id,
+      scopes: [...new Set([...kept, ...scopes])],
+      clientFingerprint: mark,
+      grantedAt: op.now,
+    });
+  });
+}
+
+/** Withdraws an app's access: the consent becomes history, every token of it is dead at the next read. */
+export async function revoke(op: Op, accountId: string, clientId: string): Promise<boolean> {
+  return inTransaction(op, async (op) => {
+    const [ended] = await op.db
+      .update(consents)
+      .set({ endedAt: op.now, endReason: 'revoked' })
+      .where(and(eq(consents.accountId, accountId), eq(consents.clientId, clientId), isNull(consents.endedAt)))
+      .returning({ id: consents.id });
+    const grants = await revokeGrants(op, accountId, clientId, 'person');
+    if (!ended && grants === 0) return false;
+    await write(op, [entry('consent.revoked', { subject: accountId, client: clientId }, {})]);
+    return true;
+  });
+}
+
+/** Apps with a consent in force, the newest first; `all` adds the history, in which `endedAt` is set. */
+export const listOf = (op: Op, accountId: string, only: 'inForce' | 'all' = 'inForce') =>
+  op.db
+    .select({
+      clientId: consents.clientId,
+      name: clients.name,
+      scopes: consents.scopes,
+      grantedAt: consents.grantedAt,
+      endedAt: consents.endedAt,
+      endReason: consents.endReason,
+    })
+    .from(consents)
+    .leftJoin(clients, eq(clients.id, consents.clientId))
+    .where(and(eq(consents.accountId, accountId), only === 'all' ? undefined : isNull(consents.endedAt)))
+    .orderBy(desc(consents.grantedAt))
+    .limit(200);

@@ -1,0 +1,58 @@
+// Grants: what one client may have of one account in one session, and for how long (the absolute end of every
+// chain of refreshes). There is one live grant per session and client; parallel requests meet in its row.
+import type { Op } from '../lib/op.ts';
+import { newSecret } from '../lib/secrets.ts';
+import { run } from './rows.ts';
+
+export interface GrantRequest {
+  sessionUid: string;
+  accountId: string;
+  accountEpoch: number;
+  clientId: string;
+  scopes: readonly string[];
+  /** Single claims asked for by the claims parameter. */
+  claims: readonly string[];
+  /** Seconds from now. */
+  maxAge: number;
+}
+
+const LOCK = `SELECT id, payload, expires_at > $3::timestamptz AND account_id = $4 AND account_epoch = $5 AS valid FROM grants
+  WHERE session_uid = $1 AND client_id = $2 AND revoked_at IS NULL FOR UPDATE`;
+const WIDEN = 'UPDATE grants SET payload = $2::text::jsonb WHERE id = $1';
+const OUTLIVED = `UPDATE grants SET revoked_at = $2::timestamptz, revoke_reason = 'expired' WHERE id = $1`;
+const INSERT = `INSERT INTO grants (id, account_id, account_epoch, client_id, session_uid, created_at, expires_at, payload)
+  VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $6::timestamptz + make_interval(secs => $7), $8::text::jsonb)
+  ON CONFLICT (session_uid, client_id) WHERE revoked_at IS NULL DO NOTHING RETURNING id`;
+
+const union = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])];
+
+const openid = (scopes: readonly string[], claims: readonly string[]): string =>
+  JSON.stringify({ openid: { scope: scopes.join(' '), ...(claims.length > 0 ? { claims } : {}) } });
+
+/** Makes or widens the grant of this session and client, in the caller's transaction; answers its id. */
+export async function grantFor(op: Op, request: GrantRequest): Promise<string> {
+  for (;;) {
+    const { sessionUid, clientId, accountId, accountEpoch } = request;
+    const now = op.now.toISOString();
+    const [row] = await run(op.db, LOCK, [sessionUid, clientId, now, accountId, accountEpoch]);
+    if (row?.valid) {
+      const { openid: had = {} } = row.payload as { openid?: { scope?: string; claims?: string[] } };
+      const scopes = union(had.scope?.split(' ') ?? [], request.scopes);
+      await run(op.db, WIDEN, [row.id as string, openid(scopes, union(had.claims ?? [], request.claims))]);
+      return row.id as string;
+    }
+    if (row) await run(op.db, OUTLIVED, [row.id as string, now]);
+    const [made] = await run(op.db, INSERT, [
+      newSecret(),
+      accountId,
+      accountEpoch,
+      clientId,
+      sessionUid,
+      now,
+      request.maxAge,
+      openid(request.scopes, request.claims),
+    ]);
+    if (made) return made.id as string;
+    // A parallel request inserted it after our look: take the lock on that one.
+  }
+}

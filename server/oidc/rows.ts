@@ -1,0 +1,133 @@
+// The adapter's statements. Each token read joins everything the token's life depends on, so that one round trip
+// on the primary decides: the account stands in the same epoch, the grant stands, the session stands (R20, R33).
+// Texts are constant, so postgres.js prepares each once per connection.
+import type { Database } from '../../drizzle/database.ts';
+
+export interface AccountRow {
+  id: string;
+  email: string;
+  emailVerified: boolean;
+  name: string | null;
+  claims: Record<string, unknown>;
+  epoch: number;
+  /** Epoch seconds. */
+  updatedAt: number;
+}
+
+type Parameter = string | number | boolean | null | Buffer;
+export type Row = Record<string, unknown>;
+
+/** Runs one of the constant texts of this room, prepared. */
+export const run = async (db: Database, text: string, parameters: Parameter[]): Promise<Row[]> =>
+  (await db.$client.unsafe(text, parameters, { prepare: true })) as unknown as Row[];
+
+export const ACCOUNT_COLUMNS = `
+  a.id AS a_id, a.email AS a_email, a.email_verified_at IS NOT NULL AS a_email_verified, a.name AS a_name,
+  a.claims AS a_claims, a.epoch AS a_epoch, extract(epoch FROM a.updated_at)::int AS a_updated_at`;
+
+export const accountOf = (row: Row): AccountRow => ({
+  id: row.a_id as string,
+  email: row.a_email as string,
+  emailVerified: row.a_email_verified as boolean,
+  name: row.a_name as string | null,
+  claims: row.a_claims as Record<string, unknown>,
+  epoch: row.a_epoch as number,
+  updatedAt: row.a_updated_at as number,
+});
+
+export const FIND_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = $1 AND a.disabled_at IS NULL`;
+
+const TOKEN_COLUMNS = `
+  t.account_id, t.account_epoch, t.client_id, t.grant_id, t.session_uid, t.session_bound, t.payload,
+  extract(epoch FROM t.created_at)::int AS iat, extract(epoch FROM t.expires_at)::int AS exp,
+  g.payload AS g_payload, extract(epoch FROM g.created_at)::int AS g_iat, extract(epoch FROM g.expires_at)::int AS g_exp,
+  g.client_id AS g_client_id, s.uid AS s_uid, s.payload->'authorizations' AS s_authorizations,
+  extract(epoch FROM s.expires_at)::int AS s_exp, ${ACCOUNT_COLUMNS}`;
+
+const TOKEN_LIFE = `
+  JOIN accounts a ON a.id = t.account_id AND a.epoch = t.account_epoch AND a.disabled_at IS NULL
+  JOIN grants g ON g.id = t.grant_id AND g.account_id = t.account_id AND g.revoked_at IS NULL AND g.account_epoch = a.epoch
+  LEFT JOIN sessions s ON s.uid = t.session_uid AND s.account_id = t.account_id AND s.ended_at IS NULL
+    AND s.expires_at > $2::timestamptz
+  WHERE t.id_hash = $1 AND (s.uid IS NOT NULL OR NOT t.session_bound)`;
+
+export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t ${TOKEN_LIFE}`;
+export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}`;
+export const FIND_REFRESH_TOKEN = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.successor_sealed,
+  t.replay_until > $2::timestamptz AS in_window,
+  (SELECT n.consumed_at IS NULL FROM refresh_tokens n WHERE n.id_hash = t.successor_hash) AS successor_fresh
+  FROM refresh_tokens t ${TOKEN_LIFE}`;
+
+const TOKEN_INSERT = `(id_hash, account_id, account_epoch, client_id, grant_id, session_uid, session_bound, created_at,
+  expires_at, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8), to_timestamp($9), $10::text::jsonb)`;
+
+export const INSERT_CODE = `INSERT INTO authorization_codes ${TOKEN_INSERT}`;
+export const INSERT_ACCESS_TOKEN = `INSERT INTO access_tokens ${TOKEN_INSERT}`;
+export const INSERT_REFRESH_TOKEN = `INSERT INTO refresh_tokens ${TOKEN_INSERT}`;
+/** The successor and its seal on the token it replaces, in one round trip. */
+export const INSERT_SUCCESSOR = `WITH successor AS (INSERT INTO refresh_tokens ${TOKEN_INSERT})
+  UPDATE refresh_tokens SET successor_hash = $1, successor_sealed = $12::bytea,
+    replay_until = CASE WHEN $12::bytea IS NULL THEN NULL ELSE consumed_at + make_interval(secs => $13) END
+  WHERE id_hash = $11`;
+
+export const CONSUME_CODE = `UPDATE authorization_codes SET consumed_at = $2::timestamptz
+  WHERE id_hash = $1 AND consumed_at IS NULL RETURNING 1`;
+export const CONSUME_REFRESH_TOKEN = `UPDATE refresh_tokens SET consumed_at = $2::timestamptz
+  WHERE id_hash = $1 AND consumed_at IS NULL RETURNING 1`;
+export const DELETE_ACCESS_TOKEN = 'DELETE FROM access_tokens WHERE id_hash = $1';
+export const DELETE_CODE = 'DELETE FROM authorization_codes WHERE id_hash = $1';
+/** A spent token stays until its family is purged: without it a later reuse would look like a typing error. */
+export const DELETE_REFRESH_TOKEN = 'DELETE FROM refresh_tokens WHERE id_hash = $1 AND consumed_at IS NULL';
+
+export const DELETE_TOKENS_OF_GRANT = `WITH a AS (DELETE FROM access_tokens WHERE grant_id = $1),
+  c AS (DELETE FROM authorization_codes WHERE grant_id = $1)
+  DELETE FROM refresh_tokens WHERE grant_id = $1`;
+export const REVOKE_GRANT = `UPDATE grants SET revoked_at = $2::timestamptz, revoke_reason = $3
+  WHERE id = $1 AND revoked_at IS NULL`;
+
+export const FIND_GRANT = `SELECT g.payload AS g_payload, extract(epoch FROM g.created_at)::int AS g_iat,
+  extract(epoch FROM g.expires_at)::int AS g_exp, g.client_id AS g_client_id, g.account_id, ${ACCOUNT_COLUMNS}
+  FROM grants g JOIN accounts a ON a.id = g.account_id AND a.epoch = g.account_epoch AND a.disabled_at IS NULL
+  WHERE g.id = $1 AND g.revoked_at IS NULL`;
+
+const SESSION_COLUMNS = `s.uid, s.account_id, s.payload, extract(epoch FROM s.login_at)::int AS login_ts,
+  extract(epoch FROM s.created_at)::int AS iat, extract(epoch FROM s.expires_at)::int AS exp, ${ACCOUNT_COLUMNS}`;
+const SESSION_LIFE = `LEFT JOIN accounts a ON a.id = s.account_id AND a.epoch = s.account_epoch AND a.disabled_at IS NULL
+  WHERE s.ended_at IS NULL AND s.expires_at > $2::timestamptz AND (s.account_id IS NULL OR a.id IS NOT NULL)`;
+export const FIND_SESSION = `SELECT ${SESSION_COLUMNS} FROM sessions s ${SESSION_LIFE} AND s.id_hash = $1`;
+export const FIND_SESSION_BY_UID = `SELECT ${SESSION_COLUMNS} FROM sessions s ${SESSION_LIFE} AND s.uid = $1`;
+
+/**
+ * Sessions are saved whole by the library, last write wins. Two things must not be lost that way: a tombstone
+ * (an ended session stays ended, R16), and apps another request of the same session has added meanwhile (R17).
+ */
+export const SAVE_SESSION = `INSERT INTO sessions AS s (uid, id_hash, account_id, account_epoch, login_at, created_at,
+    last_seen_at, expires_at, address, user_agent, payload)
+  VALUES ($1, $2, $3::uuid, $4::int, to_timestamp($5::float8), $6::timestamptz, $6::timestamptz, to_timestamp($7), $8::inet, $9,
+    $10::text::jsonb)
+  ON CONFLICT (uid) DO UPDATE SET id_hash = excluded.id_hash, account_id = excluded.account_id,
+    account_epoch = excluded.account_epoch, login_at = excluded.login_at, last_seen_at = excluded.last_seen_at,
+    expires_at = excluded.expires_at, address = excluded.address, user_agent = excluded.user_agent,
+    ended_at = NULL, end_reason = NULL,
+    payload = CASE WHEN $11::boolean AND s.payload ? 'authorizations' THEN jsonb_set(excluded.payload, '{authorizations}',
+        (s.payload->'authorizations') || coalesce(excluded.payload->'authorizations', '{}'))
+      ELSE excluded.payload END
+  WHERE (s.ended_at IS NULL OR $12::boolean) AND (s.account_id IS NULL OR s.account_id = excluded.account_id)
+  RETURNING uid`;
+export const END_SESSION = `UPDATE sessions SET ended_at = $2::timestamptz, end_reason = 'logout'
+  WHERE id_hash = $1 AND ended_at IS NULL RETURNING uid, account_id`;
+
+export const FIND_INTERACTION = `SELECT i.payload, i.account_id, extract(epoch FROM i.created_at)::int AS iat,
+  extract(epoch FROM i.expires_at)::int AS exp, ${ACCOUNT_COLUMNS}
+  FROM interactions i
+  LEFT JOIN accounts a ON a.id = i.account_id AND a.epoch = i.account_epoch AND a.disabled_at IS NULL
+  WHERE i.uid_hash = $1 AND i.taken_at IS NULL AND i.expires_at > $2::timestamptz`;
+export const SAVE_INTERACTION = `INSERT INTO interactions AS i (uid_hash, client_id, browser_hash, prompt, payload,
+    created_at, expires_at)
+  VALUES ($1, $2, $3, $4, $5::text::jsonb, $6::timestamptz, to_timestamp($7))
+  ON CONFLICT (uid_hash) DO UPDATE SET payload = excluded.payload WHERE i.taken_at IS NULL`;
+export const TAKE_INTERACTION = `UPDATE interactions SET taken_at = $2::timestamptz
+  WHERE uid_hash = $1 AND taken_at IS NULL RETURNING 1`;
+
+export const SPEND_REPLAY = `INSERT INTO replay_detections (id_hash, expires_at) VALUES ($1, to_timestamp($2))
+  ON CONFLICT (id_hash) DO NOTHING RETURNING 1`;

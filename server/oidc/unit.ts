@@ -1,0 +1,119 @@
+// One protocol request as a unit of work. The library calls the adapter many times per request; from the first
+// write on, all of it runs in one transaction that server/oidc/oidc.ts ends before the answer leaves. So a
+// client never holds an answer whose rows are not on disk, and an audit row stands or falls with its act.
+//
+// A refusal (4xx) commits too: what it spent or revoked must stay so. A fault (5xx) rolls back: nothing happened.
+//
+// Rows a single statement has already joined (account, grant, session of a token) are kept here for the rest of
+// the request: the library asks for them next. Nothing is kept between requests.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Database, type OpenTransaction, openTransaction } from '../../drizzle/database.ts';
+import { type Entry, write } from '../audit/audit.ts';
+import type { By, Op, RequestFacts } from '../lib/op.ts';
+import type { AccountRow } from './rows.ts';
+
+export type StoredPayload = Record<string, unknown>;
+
+export interface TokenSource {
+  kind: 'code' | 'refresh';
+  accountId: string;
+  clientId: string;
+  grantId: string;
+}
+
+export interface Unit {
+  facts: RequestFacts;
+  now: Date;
+  /** SHA-256 of the browser cookie; null where the request brought none (machines). */
+  browserHash: Buffer | null;
+  /** The pool, or the transaction once one is open. */
+  db(): Database;
+  /** The transaction, opened at the first call. */
+  writing(): Promise<Database>;
+  op(): Op;
+  entries: Entry[];
+  /** Accounts read alive in this request, and the epoch that what is written now must carry. */
+  accounts: Map<string, AccountRow>;
+  epochs: Map<string, number>;
+  grants: Map<string, StoredPayload>;
+  sessions: Map<string, StoredPayload>;
+  /** Sessions this request ended; one that is then saved again only changed its identifier. */
+  endedSessions: Map<string, { accountId: string | null }>;
+  /** The account the session cookie belongs to. */
+  signedInAs: string | null;
+  /** The code or refresh token presented. */
+  source: TokenSource | null;
+  /** Set when a refresh token was used again inside its window: the value to answer with (P3). */
+  replayedSuccessor: string | null;
+  /** The refresh token being spent: its value seals the successor. */
+  rotating: { hash: Buffer; value: string } | null;
+  /** Grants whose tokens this request has deleted. */
+  revoked: Set<string>;
+  /** Reuse found in this request. */
+  reuse: TokenSource | null;
+  /** Seconds for Retry-After, where the request was refused for a while. */
+  retryAfter: number | null;
+  /** Why the library answered server_error. */
+  fault: unknown;
+  finish(outcome: 'commit' | 'rollback'): Promise<void>;
+}
+
+const current = new AsyncLocalStorage<Unit>();
+
+export const runUnit = <T>(unit: Unit, work: () => T): T => current.run(unit, work);
+export const currentUnit = (): Unit | undefined => current.getStore();
+
+/** Every call of the library belongs to a request: its unit says where to read, and that writing needs an end. */
+export function unitOf(): Unit {
+  const unit = current.getStore();
+  if (!unit) throw new Error('the protocol library was used outside a request');
+  return unit;
+}
+
+export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buffer | null): Unit {
+  let opening: Promise<OpenTransaction> | null = null;
+  let open: OpenTransaction | null = null;
+  let finished = false;
+
+  const unit: Unit = {
+    facts,
+    now: new Date(),
+    browserHash,
+    db: () => open?.db ?? pool,
+    async writing() {
+      if (finished) throw new Error('the request’s transaction has ended');
+      opening ??= openTransaction(pool);
+      open = await opening;
+      return open.db;
+    },
+    op: () => ({ db: unit.db(), now: unit.now, by: { kind: 'anonymous', id: null, request: facts } }),
+    entries: [],
+    accounts: new Map(),
+    epochs: new Map(),
+    grants: new Map(),
+    sessions: new Map(),
+    endedSessions: new Map(),
+    signedInAs: null,
+    source: null,
+    replayedSuccessor: null,
+    rotating: null,
+    revoked: new Set(),
+    reuse: null,
+    retryAfter: null,
+    fault: null,
+    async finish(outcome) {
+      if (finished) return;
+      finished = true;
+      if (opening) open = await opening.catch(() => null);
+      if (outcome === 'commit') await open?.commit();
+      else await open?.rollback();
+    },
+  };
+  return unit;
+}
+
+/** Writes the request's audit entries on whatever the unit writes to, as `by`. */
+export async function writeEntries(unit: Unit, by: Pick<By, 'kind' | 'id'>): Promise<void> {
+  const entries = unit.entries.splice(0);
+  await write({ ...unit.op(), by: { ...by, request: unit.facts } }, entries);
+}
