@@ -127,7 +127,7 @@ async function start(
       { method: ['GET', 'POST'], path: '/oauth2/thing' },
       { method: 'POST', path: '/oauth2/broken' },
     ],
-    async (raw: IncomingMessage, response) => {
+    () => async (raw, response) => {
       if (raw.url === '/oauth2/broken') throw new Error('inner library fault');
       const body = await text(raw);
       response.setHeader('content-type', 'application/json');
@@ -499,9 +499,7 @@ t.test('R5 R9: the real library reads what was put back', async (t) => {
     console.warn = warn;
   });
   const server = await start(t, {}, (app) =>
-    mountLibrary(app, [{ method: 'POST', path: '/oauth2/token' }], (raw, response) =>
-      callback(raw, response),
-    ),
+    mountLibrary(app, [{ method: 'POST', path: '/oauth2/token' }], () => callback),
   );
   const body = `grant_type=client_credentials&client_id=app&client_secret=${secret}`;
   const answer = await server.ask('/oauth2/token', { method: 'POST', headers: form, body });
@@ -1055,8 +1053,10 @@ t.test('R2 R5: the ceiling for pages counts resolved addresses', async (t) => {
     scope.register(async (pages) => {
       await limitPages(pages, limit);
       pages.get(`/limited/${limit}`, async () => ({}));
-      mountLibrary(pages, [{ method: 'GET', path: `/limited/${limit}/library` }], (_raw, response) =>
-        response.end(),
+      mountLibrary(
+        pages,
+        [{ method: 'GET', path: `/limited/${limit}/library` }],
+        () => (_raw, response) => response.end(),
       );
     });
   const server = await start(t, { TRUSTED_PROXIES: '127.0.0.1' }, (app) => {
@@ -1099,6 +1099,13 @@ t.test('R43: forms come from our own pages, in the browser they were made for', 
         scope.post('/form/:uid', async () => ({ done: true }));
         scope.delete('/form/:uid', async () => ({ done: true }));
       });
+      mountLibrary(app, [{ method: 'GET', path: '/oauth2/begin' }], (request, reply) => {
+        browser.id(request, reply);
+        return (_raw, response) => {
+          response.appendHeader('set-cookie', 'library=1');
+          response.end();
+        };
+      });
     });
     const proxy = { 'x-forwarded-proto': new URL(issuer).protocol.slice(0, -1) };
     const cookieForm = issuer.startsWith('https')
@@ -1108,6 +1115,8 @@ t.test('R43: forms come from our own pages, in the browser they were made for', 
     const set = String(first.headers['set-cookie']?.[0]);
     t.match(set, cookieForm);
     const cookie = set.split(';')[0] as string;
+    const begun = await server.ask('/oauth2/begin', { headers: proxy });
+    t.match(begun.headers['set-cookie'], [cookieForm, 'library=1'], 'beside the cookies of the library');
     const again = await server.ask('/form/a', { headers: { ...proxy, cookie } });
     t.equal(again.headers['set-cookie'], undefined, 'the cookie stays');
     const { token, old } = JSON.parse(again.body) as { token: string; old: string };

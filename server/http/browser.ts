@@ -3,6 +3,7 @@
 // that can change something: no route can forget it. RFC 9700 §4.7, ASVS 3.5.1.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { fastifyCookie } from '@fastify/cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../lib/problems.ts';
 import { newSecret } from '../lib/secrets.ts';
@@ -50,7 +51,9 @@ export function createBrowser(issuer: string, keys: readonly string[]): Browser 
     if (present !== undefined) return present;
     const fresh = newSecret();
     given.set(request.raw, fresh);
-    reply.setCookie(name, fresh, { path: '/', httpOnly: true, sameSite: 'lax', secure });
+    // As a header at once: what `setCookie` keeps for later is lost when the library takes the response over.
+    const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const;
+    reply.header('set-cookie', fastifyCookie.serialize(name, fresh, attributes));
     return fresh;
   }
 

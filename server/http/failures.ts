@@ -197,27 +197,41 @@ export function createFailures(config: Config, log: Log): Failures {
   };
 }
 
+export interface KnownRoute {
+  /** As declared: `/login/:uid`. */
+  url: string;
+  methods: ReadonlySet<string>;
+}
+
+const watched = new WeakMap<object, Map<string, { url: string; pattern: RegExp; methods: Set<string> }>>();
+
+/** Every route of a server made by `createHttp`, for what must hold on all of them. */
+export const routesOf = (app: FastifyInstance): KnownRoute[] => [
+  ...(watched.get(app.server)?.values() ?? []),
+];
+
 /** Methods of every route, so that a known path answers a wrong method with 405 and not with 404. */
 export function watchMethods(app: FastifyInstance): (path: string) => string[] {
-  const methods = new Map<string, { pattern: RegExp; allowed: Set<string> }>();
+  const routes = new Map<string, { url: string; pattern: RegExp; methods: Set<string> }>();
+  watched.set(app.server, routes);
   app.addHook('onRoute', ({ url, method }) => {
-    let entry = methods.get(url);
-    if (!entry) {
+    let route = routes.get(url);
+    if (!route) {
       const pattern = url
         .split('/')
         .map((part) =>
           part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'),
         )
         .join('/');
-      entry = { pattern: new RegExp(`^${pattern}$`), allowed: new Set() };
-      methods.set(url, entry);
+      route = { url, pattern: new RegExp(`^${pattern}$`), methods: new Set() };
+      routes.set(url, route);
     }
-    for (const one of [method].flat()) entry.allowed.add(one);
+    for (const one of [method].flat()) route.methods.add(one);
   });
   return (path) => {
     const allowed = new Set<string>();
-    for (const entry of methods.values()) {
-      if (entry.pattern.test(path)) for (const one of entry.allowed) allowed.add(one);
+    for (const { pattern, methods } of routes.values()) {
+      if (pattern.test(path)) for (const one of methods) allowed.add(one);
     }
     return [...allowed].sort();
   };

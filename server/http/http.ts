@@ -83,7 +83,8 @@ export function createHttp(config: Config, { log, ready }: HttpParts): FastifyIn
     connectionTimeout: (server.requestTimeout + 60) * 1000,
     keepAliveTimeout: server.keepAliveTimeout * 1000,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // Fastify's own 503 knows neither our headers nor our codes; what still arrives on open connections is served.
+    return503OnClosing: false,
     exposeHeadRoutes: true,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',

@@ -2,7 +2,7 @@
 // router's (CVE-2026-22031, CVE-2026-2880). The library reads the body itself (R9); it is let in only when the body
 // has arrived in full and holds nothing PostgreSQL cannot store (R10), so that no transaction waits for a slow sender.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyError, FastifyInstance, HTTPMethods } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Problem } from '../lib/problems.ts';
 import { isStorable, rejectText } from '../lib/text.ts';
 import { openFormTargets } from './headers.ts';
@@ -80,11 +80,16 @@ function checkCredentials(raw: IncomingMessage): void {
   if (!isStorable(decoded) || decoded.includes('%00')) throw new Problem('request.forbiddenCharacter');
 }
 
-/** Hands these routes to `handler` with the raw request and response, body unread. */
+export type Library = (raw: IncomingMessage, response: ServerResponse) => unknown;
+
+/**
+ * Hands these routes to the library with the raw request and response, body unread. `begin` sees the request first,
+ * while headers (a cookie) can still be set, and answers who takes it from there.
+ */
 export function mountLibrary(
   app: FastifyInstance,
   routes: readonly LibraryRoute[],
-  handler: (raw: IncomingMessage, response: ServerResponse) => unknown,
+  begin: (request: FastifyRequest, reply: FastifyReply) => Library,
 ): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -98,13 +103,14 @@ export function mountLibrary(
           const { raw } = request;
           checkCredentials(raw);
           checkBody(raw, await wholeBody(raw));
+          const library = begin(request, reply);
           openFormTargets(reply.raw);
           for (const [name, value] of Object.entries(reply.getHeaders())) {
             if (value !== undefined) reply.raw.setHeader(name, value);
           }
           reply.hijack();
           try {
-            await handler(raw, reply.raw);
+            await library(raw, reply.raw);
           } catch (error) {
             // Fastify has let go of the answer; its error handler would not be called any more.
             scope.errorHandler(error as FastifyError, request, reply);

@@ -67,6 +67,7 @@ export function parseNetworks(list: readonly string[]): Networks {
     }
     blocks.addSubnet(address, width, limit === 128 ? 'ipv6' : 'ipv4');
   }
+  if (list.length === 0) return { has: () => false };
   return {
     has(raw) {
       const address = canonicalAddress(raw);
