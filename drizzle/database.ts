@@ -6,7 +6,10 @@ import type { Sql } from 'postgres';
 import { driver, pg, postgres } from './orm.ts';
 
 /** A pool, or inside a transaction its one connection. `$client` is postgres.js on the same. */
-export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>> & { $client: Sql; inTransaction: boolean };
+export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>> & {
+  $client: Sql;
+  inTransaction: boolean;
+};
 
 export interface Connection {
   /** A folder (Unix socket) or a host name. */
@@ -65,7 +68,10 @@ export const closeDatabase = (db: Database): Promise<void> => db.$client.end({ t
  * Runs `work` in one transaction, in which `op.db` is that connection; inside a transaction it joins it.
  * Rows only in there: no hashing, mail or fetch. A failure that must be counted is committed first, then raised.
  */
-export async function inTransaction<O extends { db: Database }, T>(op: O, work: (op: O) => Promise<T>): Promise<T> {
+export async function inTransaction<O extends { db: Database }, T>(
+  op: O,
+  work: (op: O) => Promise<T>,
+): Promise<T> {
   if (op.db.inTransaction) return work(op);
   return (await op.db.$client.begin((tx) => work({ ...op, db: attach(tx as unknown as Sql, true) }))) as T;
 }
@@ -114,7 +120,11 @@ interface PostgresFault {
 
 /** SQLSTATE or postgres.js' code of a database error, also through Drizzle's wrapping; undefined for other errors. */
 export function faultCode(error: unknown): string | undefined {
-  for (let at = error as PostgresFault | undefined, deep = 0; at && typeof at === 'object' && deep < 5; deep++) {
+  for (
+    let at = error as PostgresFault | undefined, deep = 0;
+    at && typeof at === 'object' && deep < 5;
+    deep++
+  ) {
     if (typeof at.code === 'string') return at.code;
     at = at.cause as PostgresFault | undefined;
   }
@@ -138,8 +148,12 @@ export function isUnavailable(error: unknown): boolean {
  * Throws Error with a sentence that does not repeat the password.
  */
 export function parseConnection(url: string): Connection {
-  const fault = (why: string) => new Error(`not a PostgreSQL URL (${why}); expected postgres://user:password@host:5432/database`);
-  const match = /^postgres(?:ql)?:\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[^\]]+\]|[^:/?]*)(?::(\d{1,5}))?(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
+  const fault = (why: string) =>
+    new Error(`not a PostgreSQL URL (${why}); expected postgres://user:password@host:5432/database`);
+  const match =
+    /^postgres(?:ql)?:\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?(\[[^\]]+\]|[^:/?]*)(?::(\d{1,5}))?(?:\/([^?]*))?(?:\?(.*))?$/.exec(
+      url,
+    );
   if (!match) throw fault('form');
   const query = new URLSearchParams(match[6] ?? '');
   const decode = (part: string | undefined) => {

@@ -40,6 +40,9 @@ export const en = {
     to: (app: string): Html => html`to continue to ${name(app)}`,
     toAccount: 'to your account',
     submit: 'Sign in',
+    failed:
+      'The e-mail address or the password is wrong. After several wrong tries, signing in pauses for a while.',
+    again: 'Please sign in again to go on.',
     retry: (wait: string): string => `You can try again in ${wait}.`,
     cancel: (app: string | null): Html =>
       app === null ? html`Cancel` : html`Back to ${name(app)} without signing in`,

@@ -65,6 +65,11 @@ export const accountsPrivacy = [
     updatedAt: 'none',
     version: 'none',
   }),
-  privacy(accountRoles, { accountId: 'pseudonym', role: 'personal', grantedAt: 'none', grantedBy: 'pseudonym' }),
+  privacy(accountRoles, {
+    accountId: 'pseudonym',
+    role: 'personal',
+    grantedAt: 'none',
+    grantedBy: 'pseudonym',
+  }),
   privacy(setupTokens, { tokenHash: 'secret', createdAt: 'none', expiresAt: 'none', usedAt: 'none' }),
 ];

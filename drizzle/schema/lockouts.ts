@@ -16,4 +16,6 @@ export const failures = pg.pgTable(
   (t) => [pg.primaryKey({ columns: [t.scope, t.key] }), pg.index().on(t.resetsAt)],
 );
 
-export const lockoutsPrivacy = [privacy(failures, { scope: 'none', key: 'pseudonym', count: 'none', resetsAt: 'none' })];
+export const lockoutsPrivacy = [
+  privacy(failures, { scope: 'none', key: 'pseudonym', count: 'none', resetsAt: 'none' }),
+];

@@ -102,7 +102,12 @@ const token = () => ({
 export const authorizationCodes = pg.pgTable(
   'authorization_codes',
   { ...token(), consumedAt: moment() },
-  (t) => [pg.index().on(t.grantId), pg.index().on(t.accountId), pg.index().on(t.sessionUid), pg.index().on(t.expiresAt)],
+  (t) => [
+    pg.index().on(t.grantId),
+    pg.index().on(t.accountId),
+    pg.index().on(t.sessionUid),
+    pg.index().on(t.expiresAt),
+  ],
 );
 
 export const accessTokens = pg.pgTable('access_tokens', token(), (t) => [

@@ -214,6 +214,17 @@ export function disable(op: Op, id: string): Promise<void> {
   });
 }
 
+/** Ends every session and token of an account: whatever was issued so far is dead (R33). */
+export function signOutEverywhere(op: Op, id: string, reason: string): Promise<void> {
+  return inTransaction(op, async (op) => {
+    const changed = await op.db.$client`
+      UPDATE accounts SET epoch = epoch + 1, version = version + 1 WHERE id = ${id}`;
+    if (changed.count === 0) return;
+    await endAllOfAccount(op, id, reason);
+    await write(op, [entry('account.signedOutEverywhere', { subject: id }, { reason })]);
+  });
+}
+
 /** Nothing happens to an enabled one. Throws account.notFound. */
 export function enable(op: Op, id: string): Promise<void> {
   return inTransaction(op, async (op) => {

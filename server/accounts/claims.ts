@@ -57,8 +57,11 @@ function addressOf(value: unknown): AddressClaim | undefined {
   return known.length > 0 ? (Object.fromEntries(known) as AddressClaim) : undefined;
 }
 
+/** What claims are made of. */
+export type Described = Pick<Account, 'id' | 'email' | 'emailVerifiedAt' | 'name' | 'claims' | 'updatedAt'>;
+
 /** Every claim the account has. */
-export function allClaimsOf(account: Account): StandardClaims {
+export function allClaimsOf(account: Described): StandardClaims {
   const stored = account.claims;
   const claims: StandardClaims = {
     sub: account.id,
@@ -81,7 +84,7 @@ export function allClaimsOf(account: Account): StandardClaims {
 }
 
 /** The claims the scopes ask for; `sub` always. */
-export function claimsOf(account: Account, scopes: Iterable<string>): StandardClaims {
+export function claimsOf(account: Described, scopes: Iterable<string>): StandardClaims {
   const wanted = new Set<string>(['sub']);
   for (const scope of scopes) {
     if (Object.hasOwn(claimsByScope, scope)) {

@@ -46,6 +46,9 @@ export const RESPONSE_MODES = ['query', 'form_post', 'fragment'] as const;
 export const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const;
 const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const;
 
+/** The account pages are an app of their own: signing in there is the same flow as anywhere. */
+export const OWN_CLIENT = 'gatehouse-account';
+
 const LIVE_SECRETS = 2;
 const CONTROL = /[\p{Cc}\p{Cs}]/u;
 
@@ -54,9 +57,14 @@ const CONTROL = /[\p{Cc}\p{Cs}]/u;
  * `web`: https, or http on a loopback host while developing. `native`: also private-use schemes with a dot
  * (RFC 8252 7.1) and loopback IP addresses, whose port is free at use (7.3).
  */
-export function uriFault(uri: string, kind: 'web' | 'native', role: 'redirect' | 'link' = 'redirect'): string | null {
+export function uriFault(
+  uri: string,
+  kind: 'web' | 'native',
+  role: 'redirect' | 'link' = 'redirect',
+): string | null {
   if (uri.length > 2000) return 'is longer than 2000 characters';
-  if (/[^\x21-\x7e]/.test(uri)) return 'contains spaces, control or non-ASCII characters; encode them (hosts as punycode)';
+  if (/[^\x21-\x7e]/.test(uri))
+    return 'contains spaces, control or non-ASCII characters; encode them (hosts as punycode)';
   if (uri.includes('*')) return 'contains a wildcard; register each URI in full';
   if (uri.includes('\\')) return 'contains a backslash';
   if (uri.includes('#')) return 'has a fragment (#…), which is never sent to a server';
@@ -66,13 +74,16 @@ export function uriFault(uri: string, kind: 'web' | 'native', role: 'redirect' |
   if (!url) return 'is not a URI';
   if (scheme === 'https' || scheme === 'http') {
     if (!uri.startsWith(`${scheme}://`)) return `is not a URI; write ${scheme}://host/path`;
-    if (url.username || url.password || /^[a-z]+:\/\/[^/?]*@/.test(uri)) return 'carries a user name or password';
-    if (uri !== url.href && `${uri}/` !== url.href) return `is not in its canonical form; register ${url.href}`;
+    if (url.username || url.password || /^[a-z]+:\/\/[^/?]*@/.test(uri))
+      return 'carries a user name or password';
+    if (uri !== url.href && `${uri}/` !== url.href)
+      return `is not in its canonical form; register ${url.href}`;
     const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
     if (scheme === 'http' && !loopback) return 'uses http; only https is allowed except on localhost';
     return null;
   }
-  if (role === 'redirect' && kind === 'native' && scheme === scheme.toLowerCase() && scheme.includes('.')) return null;
+  if (role === 'redirect' && kind === 'native' && scheme === scheme.toLowerCase() && scheme.includes('.'))
+    return null;
   return kind === 'native'
     ? `uses the scheme ${scheme}:; a native app’s own scheme is a reversed domain name such as com.example.app:`
     : `uses the scheme ${scheme}:; only https is allowed`;
@@ -87,7 +98,9 @@ function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt
     id: input.id ?? randomUUIDv7(),
     name: input.name.trim(),
     applicationType: input.applicationType ?? ('web' as const),
-    tokenEndpointAuthMethod: input.public ? ('none' as const) : (input.tokenEndpointAuthMethod ?? 'client_secret_basic'),
+    tokenEndpointAuthMethod: input.public
+      ? ('none' as const)
+      : (input.tokenEndpointAuthMethod ?? 'client_secret_basic'),
     grantTypes: input.grantTypes ?? [...GRANT_TYPES],
     redirectUris: input.redirectUris,
     postLogoutRedirectUris: input.postLogoutRedirectUris ?? [],
@@ -107,8 +120,10 @@ function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt
     defaultMaxAge: input.defaultMaxAge ?? null,
   };
 
-  if (row.name.length === 0 || row.name.length > 100 || CONTROL.test(row.name)) details.name = 'needs 1 to 100 characters';
-  if (!/^[A-Za-z0-9._~-]{3,100}$/.test(row.id)) details.client_id = 'may have letters, digits and . _ ~ - (3 to 100 of them)';
+  if (row.name.length === 0 || row.name.length > 100 || CONTROL.test(row.name))
+    details.name = 'needs 1 to 100 characters';
+  if (!/^[A-Za-z0-9._~-]{3,100}$/.test(row.id))
+    details.client_id = 'may have letters, digits and . _ ~ - (3 to 100 of them)';
 
   const everyUri = (field: string, uris: readonly string[], role: 'redirect' | 'link') => {
     if (uris.length > 100) details[field] = 'has more than 100 URIs';
@@ -123,7 +138,8 @@ function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt
   if (row.clientUri !== null) everyUri('client_uri', [row.clientUri], 'link');
   if (row.initiateLoginUri !== null) everyUri('initiate_login_uri', [row.initiateLoginUri], 'link');
   for (const origin of row.allowedOrigins) {
-    const fault = uriFault(origin, 'web', 'link') ?? (URL.parse(origin)?.origin === origin ? null : 'is not an origin');
+    const fault =
+      uriFault(origin, 'web', 'link') ?? (URL.parse(origin)?.origin === origin ? null : 'is not an origin');
     if (fault) details.allowed_origins = `${quoted(origin)} ${fault}; write https://app.example.com`;
   }
   if (row.grantTypes.includes('authorization_code') && row.redirectUris.length === 0) {
@@ -147,7 +163,8 @@ function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt
   if (row.tokenEndpointAuthMethod === 'none') {
     if (!row.requirePkce) details.require_pkce = 'cannot be off: a public client cannot do without PKCE';
     if (!row.requireNonce) details.require_nonce = 'can only be off for a confidential client';
-    if (row.resourceServer) details.resource_server = 'needs a confidential client: introspection is authenticated';
+    if (row.resourceServer)
+      details.resource_server = 'needs a confidential client: introspection is authenticated';
   }
   const bounded = (field: string, value: number | null, min: number, max: number) => {
     if (value !== null && (!Number.isInteger(value) || value < min || value > max)) {
@@ -161,7 +178,10 @@ function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt
 
   const [first] = Object.entries(details);
   if (first) {
-    throw new Problem('client.invalid', { details, message: `The app’s settings are not valid: ${first[0]} ${first[1]}.` });
+    throw new Problem('client.invalid', {
+      details,
+      message: `The app’s settings are not valid: ${first[0]} ${first[1]}.`,
+    });
   }
   return row;
 }
@@ -207,7 +227,9 @@ export async function ensureOwn(op: Op, own: NewClient & { id: string }): Promis
       await create(op, own, 'system');
       return;
     }
-    const same = (['redirectUris', 'postLogoutRedirectUris'] as const).every((key) => String(before[key]) === String(row[key]));
+    const same = (['redirectUris', 'postLogoutRedirectUris'] as const).every(
+      (key) => String(before[key]) === String(row[key]),
+    );
     if (same) return;
     await op.db
       .update(clients)
@@ -218,7 +240,9 @@ export async function ensureOwn(op: Op, own: NewClient & { id: string }): Promis
         version: sql`version + 1`,
       })
       .where(eq(clients.id, own.id));
-    await write(op, [entry('client.changed', { client: own.id }, { fields: ['redirect_uris', 'post_logout_redirect_uris'] })]);
+    await write(op, [
+      entry('client.changed', { client: own.id }, { fields: ['redirect_uris', 'post_logout_redirect_uris'] }),
+    ]);
     await announce(op, own.id);
   });
 }
@@ -246,9 +270,19 @@ async function insertSecret(op: Op, clientId: string): Promise<string> {
 /** The live secrets of a client, oldest first: never the secret itself, only its last four characters. */
 export const secretsOf = (op: Op, clientId: string) =>
   op.db
-    .select({ id: clientSecrets.id, hint: clientSecrets.hint, createdAt: clientSecrets.createdAt, expiresAt: clientSecrets.expiresAt })
+    .select({
+      id: clientSecrets.id,
+      hint: clientSecrets.hint,
+      createdAt: clientSecrets.createdAt,
+      expiresAt: clientSecrets.expiresAt,
+    })
     .from(clientSecrets)
-    .where(and(eq(clientSecrets.clientId, clientId), or(isNull(clientSecrets.expiresAt), gt(clientSecrets.expiresAt, op.now))))
+    .where(
+      and(
+        eq(clientSecrets.clientId, clientId),
+        or(isNull(clientSecrets.expiresAt), gt(clientSecrets.expiresAt, op.now)),
+      ),
+    )
     .orderBy(asc(clientSecrets.createdAt));
 
 /** A second secret beside the first, so that an app can change over without an outage. Two at most. */
@@ -318,7 +352,9 @@ export function createKnownClients(db: Database) {
     if (!row) return null;
     return {
       row,
-      secrets: rows.flatMap(({ hash, until }) => (hash ? [{ hash, until: until?.getTime() ?? Number.POSITIVE_INFINITY }] : [])),
+      secrets: rows.flatMap(({ hash, until }) =>
+        hash ? [{ hash, until: until?.getTime() ?? Number.POSITIVE_INFINITY }] : [],
+      ),
     };
   }
 

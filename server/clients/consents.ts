@@ -19,18 +19,27 @@ export async function consentedScopes(op: Op, accountId: string, client: ClientR
   const [row] = await op.db
     .select({ scopes: consents.scopes, fingerprint: consents.clientFingerprint })
     .from(consents)
-    .where(and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)));
+    .where(
+      and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)),
+    );
   return row && row.fingerprint === fingerprint(client) ? row.scopes : [];
 }
 
 /** Records what a person allowed now; what was in force before becomes history. In the caller's transaction. */
-export async function record(op: Op, accountId: string, client: ClientRow, scopes: readonly string[]): Promise<void> {
+export async function record(
+  op: Op,
+  accountId: string,
+  client: ClientRow,
+  scopes: readonly string[],
+): Promise<void> {
   const mark = fingerprint(client);
   await inTransaction(op, async (op) => {
     const [before] = await op.db
       .update(consents)
       .set({ endedAt: op.now, endReason: 'widened' })
-      .where(and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)))
+      .where(
+        and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)),
+      )
       .returning({ id: consents.id, scopes: consents.scopes, fingerprint: consents.clientFingerprint });
     const kept = before?.fingerprint === mark ? before.scopes : [];
     if (before && before.fingerprint !== mark) {
@@ -53,7 +62,9 @@ export async function revoke(op: Op, accountId: string, clientId: string): Promi
     const [ended] = await op.db
       .update(consents)
       .set({ endedAt: op.now, endReason: 'revoked' })
-      .where(and(eq(consents.accountId, accountId), eq(consents.clientId, clientId), isNull(consents.endedAt)))
+      .where(
+        and(eq(consents.accountId, accountId), eq(consents.clientId, clientId), isNull(consents.endedAt)),
+      )
       .returning({ id: consents.id });
     const grants = await revokeGrants(op, accountId, clientId, 'person');
     if (!ended && grants === 0) return false;

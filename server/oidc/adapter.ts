@@ -37,7 +37,8 @@ function remember(unit: Unit, row: Row): void {
 
 function epochOf(unit: Unit, accountId: string): number {
   const epoch = unit.epochs.get(accountId);
-  if (epoch === undefined) throw new Error('nothing in this request proved the account that a row is written for');
+  if (epoch === undefined)
+    throw new Error('nothing in this request proved the account that a row is written for');
   return epoch;
 }
 
@@ -86,8 +87,24 @@ function tokenPayload(unit: Unit, id: string, kind: string, row: Row): AdapterPa
   };
 }
 
-function tokenParameters(unit: Unit, id: string, payload: AdapterPayload): (string | number | boolean | null | Buffer)[] {
-  const { jti, kind, accountId, clientId, grantId, sessionUid, expiresWithSession, iat, exp, consumed, ...rest } = payload;
+function tokenParameters(
+  unit: Unit,
+  id: string,
+  payload: AdapterPayload,
+): (string | number | boolean | null | Buffer)[] {
+  const {
+    jti,
+    kind,
+    accountId,
+    clientId,
+    grantId,
+    sessionUid,
+    expiresWithSession,
+    iat,
+    exp,
+    consumed,
+    ...rest
+  } = payload;
   return [
     sha256(id),
     accountId as string,
@@ -138,7 +155,10 @@ const authorizationCodes = {
     const [row] = await run(unit.db(), rows.FIND_CODE, [sha256(id), unit.now.toISOString()]);
     if (!row) return undefined;
     unit.source = sourceOf('code', row);
-    return { ...tokenPayload(unit, id, 'AuthorizationCode', row), ...(row.consumed ? { consumed: true } : {}) };
+    return {
+      ...tokenPayload(unit, id, 'AuthorizationCode', row),
+      ...(row.consumed ? { consumed: true } : {}),
+    };
   },
   async upsert(id: string, payload: AdapterPayload) {
     const unit = unitOf();
@@ -192,7 +212,9 @@ function sessionPayload(unit: Unit, row: Row, jti: string): AdapterPayload {
     jti,
     kind: 'Session',
     uid: row.uid as string,
-    ...(row.account_id === null ? {} : { accountId: row.account_id as string, loginTs: row.login_ts as number }),
+    ...(row.account_id === null
+      ? {}
+      : { accountId: row.account_id as string, loginTs: row.login_ts as number }),
     iat: row.iat as number,
     exp: row.exp as number,
   };
@@ -288,7 +310,10 @@ const interactions = {
   },
   async destroy(uid: string) {
     const unit = unitOf();
-    const taken = await run(await unit.writing(), rows.TAKE_INTERACTION, [sha256(uid), unit.now.toISOString()]);
+    const taken = await run(await unit.writing(), rows.TAKE_INTERACTION, [
+      sha256(uid),
+      unit.now.toISOString(),
+    ]);
     if (taken.length === 0) throw new errors.SessionNotFound('interaction session was already resumed');
   },
 };

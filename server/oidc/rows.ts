@@ -6,12 +6,11 @@ import type { Database } from '../../drizzle/database.ts';
 export interface AccountRow {
   id: string;
   email: string;
-  emailVerified: boolean;
+  emailVerifiedAt: Date | null;
   name: string | null;
   claims: Record<string, unknown>;
   epoch: number;
-  /** Epoch seconds. */
-  updatedAt: number;
+  updatedAt: Date;
 }
 
 type Parameter = string | number | boolean | null | Buffer;
@@ -22,17 +21,21 @@ export const run = async (db: Database, text: string, parameters: Parameter[]): 
   (await db.$client.unsafe(text, parameters, { prepare: true })) as unknown as Row[];
 
 export const ACCOUNT_COLUMNS = `
-  a.id AS a_id, a.email AS a_email, a.email_verified_at IS NOT NULL AS a_email_verified, a.name AS a_name,
-  a.claims AS a_claims, a.epoch AS a_epoch, extract(epoch FROM a.updated_at)::int AS a_updated_at`;
+  a.id AS a_id, a.email AS a_email, extract(epoch FROM a.email_verified_at)::float8 AS a_email_verified_at,
+  a.name AS a_name, a.claims AS a_claims, a.epoch AS a_epoch, extract(epoch FROM a.updated_at)::float8 AS a_updated_at`;
+
+/** From extract(epoch FROM …)::float8. */
+export const momentOf = (value: unknown): Date | null =>
+  value === null ? null : new Date((value as number) * 1000);
 
 export const accountOf = (row: Row): AccountRow => ({
   id: row.a_id as string,
   email: row.a_email as string,
-  emailVerified: row.a_email_verified as boolean,
+  emailVerifiedAt: momentOf(row.a_email_verified_at),
   name: row.a_name as string | null,
   claims: row.a_claims as Record<string, unknown>,
   epoch: row.a_epoch as number,
-  updatedAt: row.a_updated_at as number,
+  updatedAt: momentOf(row.a_updated_at) as Date,
 });
 
 export const FIND_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = $1 AND a.disabled_at IS NULL`;

@@ -155,3 +155,15 @@ function createQueue(width: number, depth: number) {
     },
   };
 }
+
+/** Words of an address that say nothing about a service. */
+const COMMON_LABELS = new Set(['auth', 'login', 'home', 'localhost', 'account', 'accounts', 'test', 'example', 'local']);
+
+/** What a password may not be built from here: the product's name and the labels of the issuer's host (ASVS 6.1.2). */
+export const serviceWords = (issuer: string): string[] => [
+  'gatehouse',
+  ...new URL(issuer).hostname
+    .split('.')
+    .slice(0, -1)
+    .filter((label) => label.length >= 4 && !COMMON_LABELS.has(label)),
+];

@@ -36,7 +36,12 @@ export async function endAllOfAccount(op: Op, accountId: string, reason: string)
 }
 
 /** Revokes what one client was granted by one account: its tokens are dead at the next read. */
-export async function revokeGrants(op: Op, accountId: string, clientId: string, reason: string): Promise<number> {
+export async function revokeGrants(
+  op: Op,
+  accountId: string,
+  clientId: string,
+  reason: string,
+): Promise<number> {
   const revoked = await op.db
     .update(grants)
     .set({ revokedAt: op.now, revokeReason: reason })

@@ -1,0 +1,87 @@
+// The composition root: reads top to bottom. Rooms are made in the order in which they may know one another,
+// then the routes are declared in scopes with their guards.
+import type { FastifyInstance } from 'fastify';
+import { schemaCurrent } from '../drizzle/migrate.ts';
+import { accountRoutes, ensureAccountClient } from './account/routes.ts';
+import { partitionsAhead } from './audit/jobs.ts';
+import { createKnownClients } from './clients/clients.ts';
+import { consentRoutes } from './consent/routes.ts';
+import { demoRoutes, ensureDemoClient } from './demo/demo.ts';
+import { createBrowser } from './http/browser.ts';
+import { createHttp } from './http/http.ts';
+import { createJobs } from './jobs/jobs.ts';
+import { createKeys } from './keys/keys.ts';
+import { systemOp } from './lib/op.ts';
+import { createLockouts } from './lockouts/lockouts.ts';
+import { loginRoutes } from './login/routes.ts';
+import { oidcJobs } from './oidc/jobs.ts';
+import { createOidc } from './oidc/oidc.ts';
+import { createPasswords, serviceWords } from './passwords/passwords.ts';
+import { setupRoutes } from './setup/routes.ts';
+import { bootstrapAdmin } from './setup/setup.ts';
+import { startRoutes } from './start/routes.ts';
+import type { Store } from './store.ts';
+
+/** How often due key changes are looked for, in seconds; rotation periods are set in days. */
+const KEY_UPKEEP = 60;
+const PARTITION_UPKEEP = 6 * 3600;
+
+export interface App {
+  http: FastifyInstance;
+  /** Keys, clients and jobs at work: the server may listen. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createApp({ config, db, ring, log }: Store): App {
+  const { issuer } = config.server;
+
+  const jobs = createJobs({ db, log });
+  const keys = createKeys(config.keys, { ring, log });
+  const passwords = createPasswords(config.passwords, { words: serviceWords(issuer) });
+  const lockouts = createLockouts(config.lockouts);
+  const clients = createKnownClients(db);
+  const browser = createBrowser(issuer, config.secrets.cookieKeys);
+  const oidc = createOidc({ config, db, clients, lockouts, browser, log });
+
+  jobs.every('keys', Math.min(KEY_UPKEEP, config.keys.rotateEvery), (op) => keys.ensure(op));
+  jobs.every('audit-partitions', PARTITION_UPKEEP, async (op) => {
+    await partitionsAhead(op);
+  });
+  oidcJobs(jobs, config.jobs.purgeEvery);
+
+  const http = createHttp(config, { log, ready: async () => oidc.ready() && (await schemaCurrent(db)) });
+  oidc.mount(http);
+  http.register(async (scope) =>
+    loginRoutes(scope, { config, db, browser, clients, oidc, lockouts, passwords }),
+  );
+  http.register(async (scope) => consentRoutes(scope, { config, db, browser, clients, oidc }));
+  http.register(async (scope) => setupRoutes(scope, { config, db, browser, oidc, passwords, log }));
+  http.register(async (scope) => accountRoutes(scope, { config, db, browser, oidc, clients }));
+  if (config.server.demo) http.register(async (scope) => demoRoutes(scope, { config, db, browser }));
+  http.register(async (scope) => startRoutes(scope, { config, db, oidc }));
+
+  let watch: { stop(): Promise<void> } | null = null;
+  return {
+    http,
+    async start() {
+      const op = systemOp(db, 'start');
+      await keys.ensure(op);
+      watch = await keys.watch(db, (set) => oidc.use(set));
+      await clients.start();
+      await ensureAccountClient(op, issuer);
+      if (config.server.demo) await ensureDemoClient(op, issuer);
+      const { adminEmail, adminPassword } = config.bootstrap;
+      if (adminEmail !== null && adminPassword !== null) {
+        await bootstrapAdmin(op, passwords, { email: adminEmail, password: adminPassword });
+      }
+      await jobs.start();
+    },
+    async stop() {
+      await http.close();
+      await jobs.stop();
+      await watch?.stop();
+      await clients.stop();
+    },
+  };
+}

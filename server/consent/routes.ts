@@ -1,0 +1,144 @@
+// Asking a person whether an app may have what it asks for (P9). The answer is taken from the person whose session
+// the request began with, if that session still stands; what is granted is what the page listed (R49).
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../../config/options.ts';
+import type { Database } from '../../drizzle/database.ts';
+import { consentPage } from '../../views/consent.ts';
+import { find as findAccount } from '../accounts/accounts.ts';
+import { entry, write } from '../audit/audit.ts';
+import { type KnownClients, SCOPES } from '../clients/clients.ts';
+import { consentedScopes, record } from '../clients/consents.ts';
+import { factsOf } from '../http/arrival.ts';
+import type { Browser } from '../http/browser.ts';
+import { allowFormTarget } from '../http/headers.ts';
+import { actingAs, type Op } from '../lib/op.ts';
+import { Problem } from '../lib/problems.ts';
+import { grantFor } from '../oidc/grants.ts';
+import {
+  beginAgain,
+  finish,
+  type Interaction,
+  InteractionOver,
+  load,
+  locked,
+  nextStep,
+  sessionEpoch,
+} from '../oidc/interactions.ts';
+import type { Oidc } from '../oidc/oidc.ts';
+
+export interface ConsentParts {
+  config: Config;
+  db: Database;
+  browser: Browser;
+  clients: KnownClients;
+  oidc: Oidc;
+}
+
+interface Uid {
+  Params: { uid: string };
+}
+
+const DAY = 86_400;
+const list = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+
+/** Everything the app asks for, whether granted before or not. */
+const askedScopes = (state: Interaction): string[] =>
+  (state.params.scope ?? '').split(' ').filter((scope) => (SCOPES as readonly string[]).includes(scope));
+
+export function consentRoutes(
+  scope: FastifyInstance,
+  { config, db, browser, clients, oidc }: ConsentParts,
+): void {
+  oidc.helpPeople(scope);
+  browser.guard(scope, (request) => `interaction:${(request.params as { uid?: string }).uid ?? ''}`);
+
+  const opOf = (request: FastifyRequest): Op => ({
+    db,
+    now: new Date(),
+    by: { kind: 'anonymous', id: null, request: factsOf(request) },
+  });
+
+  /** The person asked and the app asking; without either the request has to begin again. */
+  async function parties(op: Op, state: Interaction) {
+    const { session } = state;
+    const epoch = session ? await sessionEpoch(op, session) : null;
+    const app = await clients.find(state.clientId);
+    if (!session || epoch === null || !app) {
+      throw new InteractionOver('expired', { clientId: state.clientId, href: beginAgain(state) });
+    }
+    return { session, epoch, app };
+  }
+
+  scope.get<Uid>('/consent/:uid', async (request, reply) => {
+    const { uid } = request.params;
+    const op = opOf(request);
+    const state = await load(op, uid, oidc.browserHash(request, reply));
+    if (nextStep(state) !== 'consent') return reply.redirect(`/interaction/${uid}`, 303);
+    const { session, app } = await parties(op, state);
+    const account = await findAccount(op, session.accountId);
+    if (!account) throw new InteractionOver('expired', { clientId: state.clientId, href: beginAgain(state) });
+    const before = await consentedScopes(op, account.id, app.row);
+    const asked = askedScopes(state);
+    const redirectUri = state.params.redirect_uri ?? '';
+    allowFormTarget(reply, redirectUri);
+    const target = URL.parse(redirectUri);
+    return send(
+      reply,
+      consentPage({
+        action: `/consent/${uid}`,
+        csrf: browser.token(request, reply, `interaction:${uid}`),
+        clientName: app.row.name,
+        clientUri: app.row.clientUri,
+        redirectHost: target?.host || target?.protocol.replace(/:$/, '') || '',
+        account: { email: account.email, name: account.name },
+        scopes: asked.map((name) => ({ name, known: true })),
+        newScopes: asked.filter((scope) => !before.includes(scope)),
+        grantDays: Math.max(1, Math.round(config.tokens.grantMaxAge / DAY)),
+        switchAction: `/consent/${uid}/switch`,
+      }),
+    );
+  });
+
+  scope.post<Uid>('/consent/:uid', async (request, reply) => {
+    const { uid } = request.params;
+    const { decision } = (request.body ?? {}) as { decision?: string };
+    if (decision !== 'allow' && decision !== 'deny') throw new Problem('request.invalid');
+    const hash = oidc.browserHash(request, reply);
+    const returnTo = await locked(opOf(request), uid, hash, async (op, state) => {
+      if (nextStep(state) !== 'consent') return null;
+      const { session, epoch, app } = await parties(op, state);
+      const asPerson = actingAs(op, 'account', session.accountId);
+      const about = { subject: session.accountId, client: app.row.id, session: session.uid };
+      if (decision === 'deny') {
+        await write(asPerson, [entry('consent.refused', about, {})]);
+        return finish(op, state, { kind: 'abandoned', why: 'the person refused' });
+      }
+      const scopes = askedScopes(state);
+      const grantId = await grantFor(asPerson, {
+        sessionUid: session.uid,
+        accountId: session.accountId,
+        accountEpoch: epoch,
+        clientId: app.row.id,
+        scopes,
+        claims: list(state.details.missingOIDCClaims),
+        maxAge: config.tokens.grantMaxAge,
+      });
+      await record(asPerson, session.accountId, app.row, scopes);
+      await write(asPerson, [
+        entry('consent.given', { ...about, grant: grantId }, { scopes, source: 'person' }),
+      ]);
+      return finish(op, state, { kind: 'consented', grantId });
+    });
+    return reply.redirect(returnTo ?? `/interaction/${uid}`, 303);
+  });
+
+  /** Somebody else sits here: the same request again, asking who signs in. */
+  scope.post<Uid>('/consent/:uid/switch', async (request, reply) => {
+    const state = await load(opOf(request), request.params.uid, oidc.browserHash(request, reply));
+    return reply.redirect(beginAgain(state, 'other'), 303);
+  });
+}
+
+const send = (reply: FastifyReply, page: unknown) =>
+  reply.type('text/html; charset=utf-8').send(String(page));

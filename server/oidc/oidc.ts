@@ -1,0 +1,337 @@
+// The protocol room: hosts oidc-provider on our storage. Owns the session cookie, grants, codes, tokens and
+// interactions, and gives the rest of the server three things: the routes, the person behind a request, and the
+// interactions of the sign-in pages.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { inject } from 'light-my-request';
+import type Provider from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Config } from '../../config/options.ts';
+import { type Database, isUnavailable } from '../../drizzle/database.ts';
+import { expiredPage, problemPage } from '../../views/problem.ts';
+import { signOutEverywhere } from '../accounts/accounts.ts';
+import { entry } from '../audit/audit.ts';
+import type { KnownClients } from '../clients/clients.ts';
+import { factsOf } from '../http/arrival.ts';
+import type { Browser } from '../http/browser.ts';
+import { mountLibrary } from '../http/mount.ts';
+import type { KeySet } from '../keys/keys.ts';
+import type { Log } from '../lib/log.ts';
+import { Problem, problems } from '../lib/problems.ts';
+import { sha256 } from '../lib/secrets.ts';
+import type { Lockouts } from '../lockouts/lockouts.ts';
+import { createAdapter } from './adapter.ts';
+import { InteractionOver, load } from './interactions.ts';
+import { isFailedAuthentication, noteOutcome, type Refusal } from './outcome.ts';
+import { createProvider, ROUTES } from './provider.ts';
+import type { AccountRow } from './rows.ts';
+import { createUnit, currentUnit, runUnit, type Unit, unitOf, writeEntries } from './unit.ts';
+
+export interface OidcParts {
+  config: Config;
+  db: Database;
+  clients: KnownClients;
+  lockouts: Lockouts;
+  browser: Browser;
+  log: Log;
+}
+
+/** The person behind a request, by the session cookie. */
+export interface SignedIn {
+  sessionUid: string;
+  account: AccountRow;
+  /** Time of the last credential check. */
+  loginAt: Date;
+}
+
+/** Documents that only change with the keys, rendered once by the library itself. */
+const DOCUMENTS = [
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  ROUTES.jwks,
+] as const;
+/** Seconds; short beside the lead with which a key is published before it signs. */
+const DOCUMENT_AGE = 60;
+const RETRY_SECONDS = 2;
+/** A request that came as a form goes on as a URL, and has to fit into one. */
+const LONGEST_FORM = 8000;
+
+const LOGOUT_CONFIRM = `${ROUTES.end_session}/confirm`;
+const LOGOUT_DONE = `${ROUTES.end_session}/success`;
+const RESUME = `${ROUTES.authorization}/:uid`;
+
+const MOUNTED = [
+  { method: 'GET' as const, path: ROUTES.authorization },
+  { method: 'GET' as const, path: RESUME },
+  { method: ['POST' as const, 'OPTIONS' as const], path: ROUTES.token },
+  { method: ['GET' as const, 'POST' as const, 'OPTIONS' as const], path: ROUTES.userinfo },
+  { method: ['POST' as const, 'OPTIONS' as const], path: ROUTES.introspection },
+  { method: ['POST' as const, 'OPTIONS' as const], path: ROUTES.revocation },
+  { method: 'GET' as const, path: ROUTES.end_session },
+  { method: 'POST' as const, path: LOGOUT_CONFIRM },
+  { method: 'GET' as const, path: LOGOUT_DONE },
+  ...DOCUMENTS.map((path) => ({ method: 'OPTIONS' as const, path })),
+];
+/** Browsers reach these with cookies; the rest are machines. */
+const PEOPLE = new Set<string>([
+  ROUTES.authorization,
+  RESUME,
+  ROUTES.end_session,
+  LOGOUT_CONFIRM,
+  LOGOUT_DONE,
+]);
+
+interface Generation {
+  provider: Provider;
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  documents: ReadonlyMap<string, Buffer>;
+}
+
+export function createOidc({ config, db, clients, lockouts, browser, log }: OidcParts) {
+  const adapter = createAdapter({ clients, config });
+  const issuer = new URL(config.server.issuer);
+  let current: Generation | null = null;
+
+  const generation = (): Generation => {
+    if (!current) throw new Problem('server.unavailable', { retryAfter: RETRY_SECONDS });
+    return current;
+  };
+
+  async function beforeClientSecret(unit: Unit, clientId: string): Promise<void> {
+    const blocked = await lockouts.clientAuthBlocked(unit.op(), { clientId, address: unit.facts.address });
+    if (!blocked) return;
+    unit.retryAfter = blocked.retryAfter;
+    const refused = new errors.CustomOIDCProviderError(
+      'temporarily_unavailable',
+      'too many failed client authentications',
+    );
+    throw Object.assign(refused, { status: 429, statusCode: 429, expose: true });
+  }
+
+  /** The page for an interaction that is over: what happened, and on to the app or back to the start. */
+  async function overPage({ kind, continueTo }: InteractionOver, requestId: string): Promise<string> {
+    const app = continueTo ? await clients.find(continueTo.clientId) : null;
+    // A finished sign-in must not be repeated for an app that has its answer: back to the app's own start.
+    const start = kind === 'finished' ? (app?.row.initiateLoginUri ?? app?.row.clientUri) : null;
+    const href = start ?? continueTo?.href;
+    const way = app && href ? { label: app.row.name, href } : null;
+    return String(expiredPage({ kind, requestId, continueTo: way, home: '/' }));
+  }
+
+  async function renderError(
+    ctx: KoaContextWithOIDC,
+    out: { error: string; error_description?: string | undefined },
+    error: Error,
+  ): Promise<void> {
+    const unit = unitOf();
+    ctx.type = 'html';
+    if (!(error instanceof errors.SessionNotFound)) {
+      ctx.body = String(problemPage({ code: out.error, message: sentenceOf(out), requestId: unit.facts.id }));
+      return;
+    }
+    // The person came back to a sign-in that is over: its row says where to go on.
+    const uid = /\/([\w-]+)$/.exec(ctx.path)?.[1] ?? '';
+    const over = await load(unit.op(), uid, unit.browserHash).then(
+      () => new InteractionOver('expired', null),
+      (fault: unknown) => {
+        if (fault instanceof InteractionOver) return fault;
+        throw fault;
+      },
+    );
+    ctx.body = await overPage(over, unit.facts.id);
+  }
+
+  /** Theft of a refresh token ends the account's sessions and tokens, or the family alone, by setting (P3). */
+  async function endReused(unit: Unit): Promise<void> {
+    const { reuse } = unit;
+    if (!reuse) return;
+    const whole = reuse.kind === 'refresh' && config.tokens.refreshReuseEnds === 'account';
+    const about = { subject: reuse.accountId, client: reuse.clientId, grant: reuse.grantId };
+    unit.entries.push(
+      entry('token.reused', about, { kind: reuse.kind, ended: whole ? 'account' : 'family' }),
+    );
+    await unit.writing();
+    if (!whole) return;
+    const by = { kind: 'client' as const, id: reuse.clientId, request: unit.facts };
+    await signOutEverywhere({ ...unit.op(), by }, reuse.accountId, 'reuse');
+  }
+
+  const refusals = new WeakMap<object, Refusal>();
+
+  /** Our rules around every request of the library: one transaction, its audit rows, and honest failure. */
+  async function around(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+    const unit = unitOf();
+    try {
+      await next();
+      if (ctx.status >= 500) throw unit.fault ?? new Error(`the library answered ${ctx.status}`);
+      if (unit.replayedSuccessor !== null && ctx.status === 200) {
+        ctx.body = { ...(ctx.body as object), refresh_token: unit.replayedSuccessor };
+      }
+      const by = noteOutcome(ctx, unit, refusals.get(ctx) ?? null);
+      await endReused(unit);
+      await writeEntries(unit, by);
+      await unit.finish('commit');
+      if (isFailedAuthentication(ctx)) await countFailure(ctx, unit);
+      if (unit.retryAfter !== null) ctx.set('Retry-After', String(unit.retryAfter));
+      // Some browser clients choke on an empty text/plain; RFC 7009 asks for no content at all.
+      if (ctx.oidc.route === 'revocation' && ctx.status === 200) ctx.remove('Content-Type');
+    } catch (fault) {
+      await unit
+        .finish('rollback')
+        .catch((error) => log.warn({ err: error, id: unit.facts.id }, 'rollback failed'));
+      answerFault(ctx, unit, fault);
+    }
+  }
+
+  async function countFailure(ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
+    const clientId = ctx.oidc.client?.clientId ?? String(ctx.oidc.params?.client_id ?? '');
+    const op = { ...unit.op(), db };
+    await lockouts.countClientAuthFailure(op, { clientId, address: unit.facts.address });
+  }
+
+  function answerFault(ctx: KoaContextWithOIDC, unit: Unit, fault: unknown): void {
+    const away = isUnavailable(fault) || (fault instanceof Problem && fault.status === 503);
+    const code = away ? 'server.unavailable' : 'server.fault';
+    if (away) log.warn({ err: fault, id: unit.facts.id }, 'protocol request refused: database unavailable');
+    else log.error({ err: fault, id: unit.facts.id }, 'protocol request failed');
+    for (const name of ['Set-Cookie', 'Location', 'WWW-Authenticate']) ctx.remove(name);
+    const { status, message } = problems[code];
+    ctx.status = status;
+    if (away) ctx.set('Retry-After', String(RETRY_SECONDS));
+    ctx.set('Cache-Control', 'no-store');
+    if (ctx.accepts('json', 'html') === 'html') {
+      ctx.type = 'html';
+      ctx.body = String(problemPage({ code, message, requestId: unit.facts.id }));
+    } else {
+      const error = away ? 'temporarily_unavailable' : 'server_error';
+      ctx.body = { error, error_description: message, request_id: unit.facts.id };
+    }
+  }
+
+  /** The library's events are synchronous and outside the transaction (R57): they only leave a note. */
+  function listen(provider: Provider): void {
+    const refused = (
+      ctx: KoaContextWithOIDC,
+      error: Error & { error_description?: string; error_detail?: string },
+    ) => {
+      const why = (error.error_detail ?? error.error_description ?? '').slice(0, 300);
+      refusals.set(ctx, { error: error.message, why });
+    };
+    const emitter: NodeJS.EventEmitter = provider;
+    emitter.on('authorization.error', refused);
+    emitter.on('grant.error', refused);
+    provider.on('server_error', (_ctx, error) => {
+      const unit = currentUnit();
+      if (unit) unit.fault = error;
+    });
+  }
+
+  async function documentsOf(handle: Generation['handle']): Promise<Map<string, Buffer>> {
+    const documents = new Map<string, Buffer>();
+    const unit = createUnit(db, { id: 'start', address: '127.0.0.1', userAgent: null }, null);
+    for (const url of DOCUMENTS) {
+      const answer = await inject(
+        (request, response) => {
+          void runUnit(unit, () =>
+            handle(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+          );
+        },
+        {
+          method: 'GET',
+          url,
+          headers: { host: issuer.host, 'x-forwarded-proto': issuer.protocol.slice(0, -1) },
+        },
+      );
+      if (answer.statusCode !== 200) throw new Error(`the library answered ${answer.statusCode} for ${url}`);
+      documents.set(url, answer.rawPayload);
+    }
+    return documents;
+  }
+
+  return {
+    /** Takes over a set of signing keys: a new library instance; requests under way finish on the old one (R53). */
+    async use(keySet: KeySet): Promise<void> {
+      const provider = createProvider({ config, clients, adapter, keySet, beforeClientSecret, renderError });
+      provider.use(around as Parameters<Provider['use']>[0]);
+      listen(provider);
+      const handle = provider.callback() as unknown as Generation['handle'];
+      current = { provider, handle, documents: await documentsOf(handle) };
+    },
+
+    ready: (): boolean => current !== null,
+
+    mount(app: FastifyInstance): void {
+      for (const path of DOCUMENTS) {
+        const type = path === ROUTES.jwks ? 'application/jwk-set+json' : 'application/json';
+        app.get(path, (_request, reply) =>
+          reply
+            .header('content-type', `${type}; charset=utf-8`)
+            .header('cache-control', `public, max-age=${DOCUMENT_AGE}`)
+            .header('access-control-allow-origin', '*')
+            .send(generation().documents.get(path)),
+        );
+      }
+      mountLibrary(app, MOUNTED, (request, reply) => {
+        const hash = PEOPLE.has(request.routeOptions.url ?? '') ? sha256(browser.id(request, reply)) : null;
+        const unit = createUnit(db, factsOf(request), hash);
+        const { handle } = generation();
+        return (raw, response) => runUnit(unit, () => handle(raw, response));
+      });
+      // The library would take these as forms only with SameSite=None cookies (R51). A redirect keeps ours Lax.
+      app.register(async (scope) => {
+        scope.removeAllContentTypeParsers();
+        const form = 'application/x-www-form-urlencoded';
+        scope.addContentTypeParser(form, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+        for (const path of [ROUTES.authorization, ROUTES.end_session]) {
+          scope.post(path, { config: { protocol: true } as object }, (request, reply) => {
+            if (typeof request.body !== 'string') throw new Problem('request.unsupportedMediaType');
+            if (request.body.length > LONGEST_FORM) throw new Problem('request.tooLarge');
+            return reply.redirect(`${path}?${new URLSearchParams(request.body)}`, 303);
+          });
+        }
+      });
+    },
+
+    /** Null: nobody, or the session is over. Read on the primary at every call (R21, R48). */
+    async signedIn(request: FastifyRequest, reply: FastifyReply): Promise<SignedIn | null> {
+      const { provider } = generation();
+      const unit = createUnit(db, factsOf(request), null);
+      return runUnit(unit, async () => {
+        const ctx = provider.createContext(request.raw, reply.raw) as unknown as KoaContextWithOIDC;
+        const session = await provider.Session.get(ctx);
+        const account = session.accountId ? unit.accounts.get(session.accountId) : undefined;
+        if (!account || !session.loginTs) return null;
+        if (Date.now() / 1000 - session.loginTs > config.sessions.maxAge) return null;
+        return { sessionUid: session.uid, account, loginAt: new Date(session.loginTs * 1000) };
+      });
+    },
+
+    /** What interactions are bound to: the hash of the browser cookie, set now if there is none. */
+    browserHash: (request: FastifyRequest, reply: FastifyReply): Buffer => sha256(browser.id(request, reply)),
+
+    /** In this scope, an interaction that is over says so and shows the way on; other failures go their usual way. */
+    helpPeople(scope: FastifyInstance): void {
+      const otherwise = scope.errorHandler;
+      scope.setErrorHandler(async (error, request, reply) => {
+        if (!(error instanceof InteractionOver)) return otherwise(error as FastifyError, request, reply);
+        return reply
+          .code(error.status)
+          .type('text/html; charset=utf-8')
+          .send(await overPage(error, request.id));
+      });
+    },
+  };
+}
+
+export type Oidc = ReturnType<typeof createOidc>;
+
+/** The library's public description, as a sentence. */
+function sentenceOf({
+  error,
+  error_description: said = error,
+}: {
+  error: string;
+  error_description?: string | undefined;
+}): string {
+  return `${said.charAt(0).toUpperCase()}${said.slice(1)}${/[.!?]$/.test(said) ? '' : '.'}`;
+}

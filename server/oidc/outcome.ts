@@ -1,0 +1,96 @@
+// What a protocol request came to, as audit entries (R57): read from the library's own context after it is done,
+// by an allow-list of fields (R58), and written in the request's transaction.
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { type Entry, entry } from '../audit/audit.ts';
+import type { By } from '../lib/op.ts';
+import type { Unit } from './unit.ts';
+
+export interface Refusal {
+  error: string;
+  /** The internal reason: for the log and the audit trail, never for the answer. */
+  why: string;
+}
+
+/** Endpoints an app authenticates at. */
+const AUTHENTICATED = new Set(['token', 'introspection', 'revocation']);
+
+export const isFailedAuthentication = (ctx: KoaContextWithOIDC): boolean =>
+  AUTHENTICATED.has(ctx.oidc.route) && ctx.status === 401;
+
+const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '');
+
+/** Adds the request's entries to the unit and answers who acted. */
+export function noteOutcome(
+  ctx: KoaContextWithOIDC,
+  unit: Unit,
+  refusal: Refusal | null,
+): Pick<By, 'kind' | 'id'> {
+  const { oidc } = ctx;
+  const { entities, client, route } = oidc;
+  const clientId = client?.clientId ?? null;
+  const note = (one: Entry) => unit.entries.push(one);
+
+  for (const [uid, { accountId }] of unit.endedSessions) {
+    if (accountId)
+      note(
+        entry('session.ended', { subject: accountId, session: uid, client: clientId }, { reason: 'logout' }),
+      );
+  }
+
+  if (isFailedAuthentication(ctx)) {
+    note(entry('client.authenticationFailed', { client: clientId }, { endpoint: route }));
+    return { kind: 'anonymous', id: null };
+  }
+
+  if (route === 'authorization' || route === 'resume') {
+    const code = entities.AuthorizationCode;
+    const subject = oidc.session?.accountId ?? null;
+    if (code) {
+      const about = {
+        subject: code.accountId,
+        client: clientId,
+        session: code.sessionUid,
+        grant: code.grantId,
+      };
+      note(entry('authorization.granted', about, { scope: text(code.scope) }));
+    } else if (refusal && clientId) {
+      note(entry('authorization.refused', { subject, client: clientId }, { ...refusal }));
+    }
+    return subject ? { kind: 'account', id: subject } : { kind: 'anonymous', id: null };
+  }
+
+  if (route === 'token') {
+    const grantType = text(oidc.params?.grant_type);
+    const token = entities.AccessToken;
+    if (ctx.status === 200 && token) {
+      const about = {
+        subject: token.accountId,
+        client: clientId,
+        session: token.sessionUid,
+        grant: token.grantId,
+      };
+      const scope = text(token.scope);
+      if (grantType === 'refresh_token') {
+        note(entry('token.refreshed', about, { scope, replayed: unit.replayedSuccessor !== null }));
+      } else {
+        note(
+          entry('token.issued', about, {
+            grantType,
+            scope,
+            refreshToken: entities.RefreshToken !== undefined,
+          }),
+        );
+      }
+    } else if (refusal && clientId) {
+      const about = { subject: unit.source?.accountId, client: clientId, grant: unit.source?.grantId };
+      note(entry('token.refused', about, { ...refusal, grantType }));
+    }
+  } else if (route === 'revocation' && ctx.status === 200) {
+    const token = entities.RefreshToken ?? entities.AccessToken;
+    if (token && token.clientId === clientId) {
+      const about = { subject: token.accountId, client: clientId, grant: token.grantId };
+      note(entry('token.revoked', about, { kind: token.kind }));
+    }
+  }
+  return clientId ? { kind: 'client', id: clientId } : { kind: 'anonymous', id: null };
+}

@@ -1,0 +1,345 @@
+// The protocol library's configuration: every feature set explicitly, so that an upgrade cannot switch one on
+// (R25). One instance holds one set of signing keys; server/oidc/oidc.ts builds a new one when the keys change.
+import Provider, {
+  type Configuration,
+  errors,
+  interactionPolicy,
+  type KoaContextWithOIDC,
+} from 'oidc-provider';
+import type { Config } from '../../config/options.ts';
+import { logoutPage, signedOutPage } from '../../views/logout.ts';
+import { allClaimsOf } from '../accounts/claims.ts';
+import { entry } from '../audit/audit.ts';
+import type { KnownClients } from '../clients/clients.ts';
+import { consentedScopes } from '../clients/consents.ts';
+import type { KeySet } from '../keys/keys.ts';
+import { sameDigest, sha256 } from '../lib/secrets.ts';
+import { grantFor } from './grants.ts';
+import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
+import * as rows from './rows.ts';
+import { type Unit, unitOf } from './unit.ts';
+
+/** Password only. `urn:gatehouse:aal2` (two factors) is not offered before factors exist. */
+export const ACR_PASSWORD = 'urn:gatehouse:aal1';
+
+export const ROUTES = {
+  authorization: '/oauth2/authorize',
+  token: '/oauth2/token',
+  userinfo: '/oauth2/userinfo',
+  jwks: '/oauth2/jwks',
+  introspection: '/oauth2/introspect',
+  revocation: '/oauth2/revoke',
+  end_session: '/oauth2/logout',
+} as const;
+
+const rulesOf = (client: unknown) => client as ExtraMetadata;
+const seconds = () => Math.floor(Date.now() / 1000);
+
+export interface ProviderParts {
+  config: Config;
+  clients: KnownClients;
+  adapter: NonNullable<Configuration['adapter']>;
+  keySet: KeySet;
+  /** Refuses a client authentication that follows too many failures (429). */
+  beforeClientSecret(unit: Unit, clientId: string): Promise<void>;
+  renderError: NonNullable<Configuration['renderError']>;
+}
+
+const scopesOf = (ctx: KoaContextWithOIDC): string[] => [...ctx.oidc.requestParamOIDCScopes];
+
+/**
+ * The grant of this session and client (R40). Where it does not cover the request, it is widened without a
+ * question only by what the person consented to before, or for the company's own apps.
+ */
+async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: ProviderParts) {
+  const { client, session, provider, account } = ctx.oidc;
+  if (!client || !session || !account) return undefined;
+  const answered = ctx.oidc.result?.consent?.grantId;
+  const id = answered ?? session.grantIdFor(client.clientId);
+  const grant = id ? await provider.Grant.find(id) : undefined;
+  if (answered) return grant;
+
+  const granted = new Set(grant?.getOIDCScope().split(' '));
+  const missing = scopesOf(ctx).filter((scope) => !granted.has(scope));
+  const claims = [...ctx.oidc.requestParamClaims].filter((claim) => !grant?.getOIDCClaims().includes(claim));
+  if (grant && missing.length === 0 && claims.length === 0) return grant;
+
+  const known = await clients.find(client.clientId);
+  if (!known) return grant;
+  const unit = unitOf();
+  const { firstParty } = known.row;
+  const allowed = firstParty ? missing : await consentedScopes(unit.op(), account.accountId, known.row);
+  const scopes = missing.filter((scope) => allowed.includes(scope));
+  const moreClaims = firstParty ? claims : [];
+  const accountEpoch = unit.epochs.get(account.accountId);
+  if ((scopes.length === 0 && moreClaims.length === 0) || accountEpoch === undefined) return grant;
+
+  await unit.writing();
+  const grantId = await grantFor(unit.op(), {
+    sessionUid: session.uid,
+    accountId: account.accountId,
+    accountEpoch,
+    clientId: client.clientId,
+    scopes,
+    claims: moreClaims,
+    maxAge: config.tokens.grantMaxAge,
+  });
+  const about = { subject: account.accountId, client: client.clientId, session: session.uid, grant: grantId };
+  unit.entries.push(
+    entry('consent.given', about, { scopes, source: firstParty ? 'firstParty' : 'remembered' }),
+  );
+  unit.grants.delete(grantId);
+  return provider.Grant.find(grantId);
+}
+
+function policy(config: Config): interactionPolicy.DefaultPolicy {
+  const { Check, base } = interactionPolicy;
+  const prompts = base();
+  const login = prompts.get('login');
+  if (!login) throw new Error('the library has no login prompt');
+
+  // First of all checks: what is wrong with the request itself is answered to the app, not asked of the person.
+  login.checks.add(
+    new Check('request_rules', 'the request breaks a rule of this server', (ctx) => {
+      const { client, params } = ctx.oidc;
+      if (!client || !params) return Check.NO_NEED_TO_PROMPT;
+      if (
+        params.nonce === undefined &&
+        scopesOf(ctx).includes('openid') &&
+        rulesOf(client).require_nonce !== false
+      ) {
+        throw new errors.InvalidRequest('nonce is required');
+      }
+      // acr_values is only a wish to the library (R45); here one that cannot be met is an error.
+      const acrs = typeof params.acr_values === 'string' ? params.acr_values.split(' ') : [];
+      if (acrs.length > 0 && !acrs.includes(ACR_PASSWORD)) {
+        throw new errors.UnmetAuthenticationRequirements('none of the requested acr_values can be met');
+      }
+      return Check.NO_NEED_TO_PROMPT;
+    }),
+    0,
+  );
+  // A session whose account is gone, or past its absolute limit, is a sign-in page, not a fault (R34).
+  login.checks.add(
+    new Check('session_over', 'End-User authentication is required', 'login_required', (ctx) => {
+      const { session, account } = ctx.oidc;
+      if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
+      const age = seconds() - (session.loginTs ?? 0);
+      return !account || age > config.sessions.maxAge ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+    }),
+    1,
+  );
+  return prompts;
+}
+
+async function findAccount(id: string): Promise<rows.AccountRow | null> {
+  const unit = unitOf();
+  const joined = unit.accounts.get(id);
+  if (joined) return joined;
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return null;
+  const [row] = await rows.run(unit.db(), rows.FIND_ACCOUNT, [id]);
+  return row ? rows.accountOf(row) : null;
+}
+
+/** The features of this version, named one by one. */
+const features = ({ clients }: ProviderParts): Configuration['features'] =>
+  ({
+    attestClientAuth: { enabled: false },
+    backchannelLogout: { enabled: false },
+    ciba: { enabled: false },
+    claimsParameter: { enabled: true },
+    clientCredentials: { enabled: false },
+    clientIdMetadataDocument: { enabled: false },
+    deviceFlow: { enabled: false },
+    devInteractions: { enabled: false },
+    dPoP: { enabled: false },
+    encryption: { enabled: false },
+    externalSigningSupport: { enabled: false },
+    fapi: { enabled: false },
+    introspection: {
+      enabled: true,
+      // Resource servers, and any confidential app for its own tokens (R31).
+      allowedPolicy: async (
+        _ctx: unknown,
+        client: { clientId: string; clientAuthMethod?: string },
+        token: { clientId?: string },
+      ) =>
+        client.clientAuthMethod !== 'none' &&
+        (token.clientId === client.clientId ||
+          (await clients.find(client.clientId))?.row.resourceServer === true),
+    },
+    jwtIntrospection: { enabled: false },
+    jwtResponseModes: { enabled: false },
+    jwtUserinfo: { enabled: false },
+    mTLS: { enabled: false },
+    openid4vci: { enabled: false },
+    pushedAuthorizationRequests: { enabled: false },
+    registration: { enabled: false },
+    registrationManagement: { enabled: false },
+    requestObjects: { enabled: false },
+    resourceIndicators: { enabled: false },
+    revocation: {
+      enabled: true,
+      // A stranger's token is answered like an unknown one: 200, and nothing happens (RFC 7009 2.2, ATK-A060).
+      allowedPolicy: (_ctx: unknown, client: { clientId: string }, token: { clientId?: string }) =>
+        token.clientId === client.clientId,
+    },
+    richAuthorizationRequests: { enabled: false },
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: async (ctx: KoaContextWithOIDC, form: string) => {
+        const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1];
+        if (!xsrf) throw new Error('the library’s logout form has no xsrf');
+        const accountId = ctx.oidc.session?.accountId;
+        const account = accountId ? await findAccount(accountId) : null;
+        ctx.body = String(
+          logoutPage({
+            action: `${ROUTES.end_session}/confirm`,
+            xsrf,
+            clientName: ctx.oidc.client?.clientName ?? null,
+            email: account?.email ?? null,
+          }),
+        );
+      },
+      postLogoutSuccessSource: async (ctx: KoaContextWithOIDC) => {
+        ctx.type = 'html';
+        ctx.body = String(signedOutPage({ clientName: ctx.oidc.client?.clientName ?? null, home: '/' }));
+      },
+    },
+    rpMetadataChoices: { enabled: false },
+    userinfo: { enabled: true },
+    webMessageResponseMode: { enabled: false },
+  }) as Configuration['features'];
+
+export function createProvider(parts: ProviderParts): Provider {
+  const { config, keySet } = parts;
+  const { issuer } = config.server;
+  const secure = issuer.startsWith('https:');
+  const cookie = { httpOnly: true, sameSite: 'lax', signed: true, secure, overwrite: true } as const;
+  if (config.secrets.cookieKeys.length === 0) throw new Error('COOKIE_KEYS is empty');
+
+  const configuration: Configuration = {
+    adapter: parts.adapter,
+    jwks: keySet.jwks as NonNullable<Configuration['jwks']>,
+    routes: ROUTES,
+    scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
+    claims: {
+      acr: null,
+      amr: null,
+      auth_time: null,
+      iss: null,
+      sid: null,
+      openid: ['sub'],
+      profile: [
+        'name',
+        'family_name',
+        'given_name',
+        'middle_name',
+        'nickname',
+        'preferred_username',
+        'profile',
+        'picture',
+        'website',
+        'gender',
+        'birthdate',
+        'zoneinfo',
+        'locale',
+        'updated_at',
+      ],
+      email: ['email', 'email_verified'],
+      address: ['address'],
+      phone: ['phone_number', 'phone_number_verified'],
+    },
+    acrValues: [ACR_PASSWORD],
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientDefaults: {
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      id_token_signed_response_alg: 'ES256',
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+    // No HMAC anywhere: client secrets are stored as hashes (R26, R27).
+    enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256', 'EdDSA'] },
+    clockTolerance: 5,
+    // The ID token carries the claims of its scopes: many apps never call userinfo.
+    conformIdTokenClaims: false,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    enableHttpPostMethods: false,
+    extraClientMetadata: { properties: [...EXTRA_METADATA] },
+    clientBasedCORS: (_ctx, origin, client) => rulesOf(client).allowed_origins?.includes(origin) === true,
+    cookies: {
+      names: {
+        // Only the session cookie can take __Host-: the other two are scoped to a path (R46).
+        session: secure ? '__Host-gatehouse_session' : 'gatehouse_session',
+        interaction: secure ? '__Secure-gatehouse_interaction' : 'gatehouse_interaction',
+        resume: secure ? '__Secure-gatehouse_resume' : 'gatehouse_resume',
+      },
+      long: { ...cookie, path: '/' },
+      short: { ...cookie },
+      keys: [...config.secrets.cookieKeys],
+    },
+    features: features(parts),
+    pkce: {
+      required: (_ctx, client) =>
+        client.clientAuthMethod === 'none' || rulesOf(client).require_pkce !== false,
+    },
+    rotateRefreshToken: true,
+    issueRefreshToken: async (_ctx, client, code) =>
+      client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    expiresWithSession: async (_ctx, code) => !code.scopes.has('offline_access'),
+    loadExistingGrant: (ctx) => loadExistingGrant(ctx, parts),
+    findAccount: async (_ctx, sub) => {
+      const row = await findAccount(sub);
+      return row ? { accountId: row.id, claims: () => ({ ...allClaimsOf(row) }) } : undefined;
+    },
+    interactions: {
+      policy: policy(config),
+      url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
+    },
+    renderError: parts.renderError,
+    ttl: {
+      AccessToken: (_ctx, _token, client) =>
+        Math.min(rulesOf(client).access_token_ttl ?? Number.POSITIVE_INFINITY, config.tokens.accessTokenTtl),
+      AuthorizationCode: config.tokens.authorizationCodeTtl,
+      Grant: config.tokens.grantMaxAge,
+      IdToken: config.tokens.idTokenTtl,
+      Interaction: config.sessions.interactionTtl,
+      RefreshToken: (ctx, _token, client) => {
+        const idle = rulesOf(client).refresh_token_idle ?? config.tokens.refreshTokenIdle;
+        // The grant's end is the chain's end: no token outlives it (R38).
+        const end = ctx.oidc.entities.Grant?.exp;
+        return Math.max(1, end === undefined ? idle : Math.min(idle, end - seconds()));
+      },
+      // Idle, but never past the absolute limit.
+      Session: (_ctx, session) => {
+        const { idle, maxAge } = config.sessions;
+        return session.loginTs ? Math.max(1, Math.min(idle, session.loginTs + maxAge - seconds())) : idle;
+      },
+    },
+  };
+
+  const provider = new Provider(issuer, configuration);
+  // Believes x-forwarded-* of the request; server/http has replaced them with what it resolved itself (R2).
+  provider.proxy = true;
+  const { prototype } = provider.Client as unknown as {
+    prototype: {
+      clientId: string;
+      clientSecret: string;
+      compareClientSecret(actual: string): Promise<boolean>;
+    };
+  };
+  prototype.compareClientSecret = async function (actual) {
+    await parts.beforeClientSecret(unitOf(), this.clientId);
+    const digest = sha256(actual);
+    const now = Date.now();
+    // Every hash is compared, so that the time says nothing about which of the two matched.
+    return unpackSecrets(this.clientSecret).reduce(
+      (ok, { hash, until }) => (sameDigest(hash, digest) && until > now) || ok,
+      false,
+    );
+  };
+  return provider;
+}

@@ -1,0 +1,102 @@
+// From settings to an open, migrated database and its keys: what the server and every command begin with.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig, withKeyFiles } from '../config/load.ts';
+import type { Config } from '../config/options.ts';
+import {
+  type Connection,
+  closeDatabase,
+  type Database,
+  openDatabase,
+  parseConnection,
+} from '../drizzle/database.ts';
+import { openEmbedded } from '../drizzle/embedded.ts';
+import { migrate } from '../drizzle/migrate.ts';
+import { checkCanary } from './lib/canary.ts';
+import { createLog, type Log } from './lib/log.ts';
+import { systemOp } from './lib/op.ts';
+import { createKeyRing, type KeyRing } from './lib/seal.ts';
+
+export interface Store {
+  config: Config;
+  db: Database;
+  ring: KeyRing;
+  log: Log;
+  /** What to call the database in a sentence: never its password. */
+  databaseName: string;
+  /** The tables' owner is another role than the one that runs: the trail cannot be altered by the server. */
+  twoRoles: boolean;
+  close(): Promise<void>;
+}
+
+export interface StoreInput {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  /** `server` holds the data folder; `command` uses the running server's database, else starts it briefly. */
+  role: 'server' | 'command';
+}
+
+interface Place {
+  owner: Connection;
+  app: Connection;
+  name: string;
+  stop(): Promise<void>;
+}
+
+async function placeOf(config: Config, role: StoreInput['role'], log: Log): Promise<Place> {
+  const { url, ownerUrl } = config.database;
+  if (url !== null) {
+    const app = parseConnection(url);
+    const name = `${app.host}:${app.port}/${app.database}`;
+    return { owner: ownerUrl === null ? app : parseConnection(ownerUrl), app, name, stop: async () => {} };
+  }
+  const embedded = await openEmbedded({
+    dataDir: config.server.dataDir,
+    role,
+    log: (line) => log.info(line),
+  });
+  const name = `embedded PostgreSQL ${embedded.version} in ${embedded.dataDir}`;
+  return { owner: embedded.owner, app: embedded.app, name, stop: () => embedded.stop() };
+}
+
+/**
+ * Opens everything, migrated and proven to hold the right keys. Throws SettingsError, EmbeddedError or Problem,
+ * each with a sentence for the operator; nothing stays open then.
+ */
+export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> {
+  const loaded = loadConfig({ env, cwd });
+  const databaseExists = existsSync(join(loaded.config.server.dataDir, 'postgres', 'PG_VERSION'));
+  const { config, created, warnings } = withKeyFiles(loaded.config, { databaseExists });
+  const log = createLog(role === 'command' ? { ...config.log, level: 'error' } : config.log);
+  for (const warning of [...loaded.warnings, ...warnings]) log.warn(warning);
+  for (const path of created) log.info(`made ${path}`);
+
+  const place = await placeOf(config, role, log);
+  try {
+    const { applied } = await migrate(place.owner, place.app.user);
+    if (applied > 0) log.info({ applied }, 'migrated');
+    const db = openDatabase(place.app, config.database, `gatehouse ${role}`);
+    try {
+      const ring = createKeyRing(config.secrets.encryptionKeys);
+      await checkCanary(systemOp(db, 'start'), ring);
+      return {
+        config,
+        db,
+        ring,
+        log,
+        databaseName: place.name,
+        twoRoles: place.owner.user !== place.app.user,
+        async close() {
+          await closeDatabase(db);
+          await place.stop();
+        },
+      };
+    } catch (error) {
+      await closeDatabase(db);
+      throw error;
+    }
+  } catch (error) {
+    await place.stop();
+    throw error;
+  }
+}
