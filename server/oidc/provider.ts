@@ -224,12 +224,10 @@ export function createProvider(parts: ProviderParts): Provider {
     routes: ROUTES,
     scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
     claims: {
-      acr: null,
-      amr: null,
-      auth_time: null,
       iss: null,
       sid: null,
-      openid: ['sub'],
+      // How and when the person proved to be here is in every ID token, asked for or not.
+      openid: ['sub', 'auth_time', 'acr', 'amr'],
       profile: [
         'name',
         'family_name',
