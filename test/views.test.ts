@@ -30,6 +30,7 @@ const pages: Page[] = [
   ...pagesOf('sign-in', signIn.signInPage, signIn.examples),
   ...pagesOf('consent', consent.consentPage, consent.examples),
   ...pagesOf('setup', setup.setupPage, setup.examples.setup),
+  ...pagesOf('setup closed', setup.setupClosedPage, setup.examples.closed),
   ...pagesOf('setup app', setup.setupAppPage, setup.examples.app),
   ...pagesOf('setup app done', setup.setupAppDonePage, setup.examples.done),
   ...pagesOf('logout', logout.logoutPage, logout.examples.logout),

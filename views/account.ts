@@ -25,8 +25,9 @@ export interface AccountProps {
     withdrawAction?: string | null;
   }[];
   isAdministrator: boolean;
-  /** Posted with `_csrf` only. Its form token serves the other forms of the page too. */
-  signOut: { action: string; csrf: string };
+  /** Leads to the question whether to sign out. */
+  signOutHref: string;
+  csrf: string;
   links: readonly Way[];
 }
 
@@ -44,13 +45,13 @@ function moment(words: Words, iso: string, precision: 'day' | 'minute'): Html {
 }
 
 export function accountPage(props: AccountProps, words: Words = en): Html {
-  const { account, sessions, apps, signOut, links } = props;
+  const { account, sessions, apps, links } = props;
   const end = (action: string | null | undefined, label: string, spoken: string): Value =>
     action !== null &&
     action !== undefined &&
     form({
       action,
-      csrf: signOut.csrf,
+      csrf: props.csrf,
       content: html`<button type="submit" class="small secondary" aria-label="${spoken}">${label}</button>`,
     });
   return frame(words, {
@@ -62,7 +63,7 @@ export function accountPage(props: AccountProps, words: Words = en): Html {
 <h1><bdi>${account.name ?? account.email}</bdi></h1>
 <p>${account.name !== null && html`<bdi>${account.email}</bdi> `}${props.isAdministrator && html`<span class="badge">${words.account.administrator}</span>`}</p>
 </div>
-${form({ action: signOut.action, csrf: signOut.csrf, content: html`<button type="submit" class="secondary">${words.common.signOut}</button>` })}
+<a class="button secondary" href="${props.signOutHref}">${words.common.signOut}</a>
 </div>
 <section class="card">
 <h2>${words.account.sessions}</h2>
@@ -133,7 +134,8 @@ const plain: AccountProps = {
     { name: 'Grafana', scopes: ['openid', 'email', 'offline_access'], since: '2026-11-01T10:00:00Z' },
   ],
   isAdministrator: true,
-  signOut: { action: '/account/sign-out', csrf: 'csrf-token' },
+  signOutHref: '/oauth2/logout',
+  csrf: 'csrf-token',
   links: [{ label: 'Try the demo app', href: '/demo' }],
 };
 

@@ -14,14 +14,18 @@ export interface DemoHomeProps {
 export interface DemoResultProps {
   /** In order. Requests and responses are shown as they are, line by line; `note` says what the step is for. */
   steps: readonly { title: string; request: string; response: string; note: string }[];
+  /** Number of the step that is shown open, from 1. */
+  openStep: number;
+  /** What came of the last button. */
+  notice: string | null;
   /** Checked by the demo app before it shows them. */
   idTokenClaims: Readonly<Record<string, unknown>>;
   /** `decoded` is the readable content, or null for an opaque token. */
   tokens: readonly { name: string; value: string; decoded: string | null }[];
-  /** Both are posted with `_csrf` only; null leaves the button out. */
+  /** All three are posted with `_csrf` only; null leaves the button out. */
   refreshAction: string | null;
   userinfoAction: string | null;
-  logoutHref: string;
+  logoutAction: string;
   csrf: string;
 }
 
@@ -40,7 +44,8 @@ ${
     ? html`<p class="ways"><a class="button primary" href="${startHref}">${words.demo.start(words.service)}</a></p>`
     : html`<div class="notice"><p>${words.demo.notConfigured}</p></div>
 <p class="ways"><a class="button secondary" href="/">${words.common.toStart}</a></p>`
-}`,
+}
+<p class="small quiet">${words.demo.kept}</p>`,
   });
 
 const TIMES = new Set(['exp', 'iat', 'nbf', 'auth_time', 'updated_at']);
@@ -72,8 +77,9 @@ export function demoResultPage(props: DemoResultProps, words: Words = en): Html 
 <div class="actions">
 ${post(props.refreshAction, words.demo.refresh)}
 ${post(props.userinfoAction, words.demo.userinfo)}
-<a class="button secondary" href="${props.logoutHref}">${words.demo.signOut}</a>
+${post(props.logoutAction, words.demo.signOut)}
 </div>
+${props.notice !== null && html`<div class="notice" role="status"><p>${props.notice}</p></div>`}
 <section class="card">
 <h2>${words.demo.claims}</h2>
 <dl class="claims">
@@ -103,14 +109,14 @@ ${
 <h2>${words.demo.steps}</h2>
 <ol class="flow">
 ${props.steps.map(
-  (step, i) => html`<li>
+  (step, i) => html`<li id="step-${i + 1}">
 <h3>${step.title}</h3>
 <p>${step.note}</p>
-<details ${attributes({ open: i === 0 })}>
+<details ${attributes({ open: i + 1 === props.openStep })}>
 <summary>${words.demo.request}</summary>
 <pre><code>${step.request}</code></pre>
 </details>
-<details>
+<details ${attributes({ open: i + 1 === props.openStep })}>
 <summary>${words.demo.response}</summary>
 <pre><code>${step.response}</code></pre>
 </details>
@@ -163,9 +169,11 @@ const plain: DemoResultProps = {
     { name: 'Access token', value: 'an-example-of-an-opaque-access-token-xxxxxx', decoded: null },
     { name: 'Refresh token', value: 'an-example-of-a-refresh-token-xxxxxxxxxxxxx', decoded: null },
   ],
+  openStep: 1,
+  notice: null,
   refreshAction: '/demo/refresh',
   userinfoAction: '/demo/userinfo',
-  logoutHref: '/demo/logout',
+  logoutAction: '/demo/logout',
   csrf: 'csrf-token',
 };
 
@@ -178,6 +186,7 @@ export const examples = {
   result: {
     plain,
     short: { ...plain, steps: [], tokens: [], refreshAction: null, userinfoAction: null },
+    again: { ...plain, openStep: 2, notice: 'There are new tokens.' },
     hostile: {
       ...plain,
       steps: [
@@ -198,7 +207,8 @@ export const examples = {
       tokens: [
         { name: '"><script>', value: '</summary><script>', decoded: '</pre><img src=x onerror=alert(1)>' },
       ],
-      logoutHref: 'data:text/html,x',
+      logoutAction: 'data:text/html,x',
+      notice: '<script>alert(1)</script>',
     },
     longWords: {
       ...plain,

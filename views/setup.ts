@@ -18,9 +18,11 @@ export interface SetupProps {
 }
 
 export interface SetupAppProps {
-  /** Posted: `_csrf`, `name`, `kind` (`web` or `public`), `redirectUri`, `postLogoutUri` (may be empty). */
+  /** Posted: `_csrf`, `appId`, `name`, `kind` (`web` or `public`), `redirectUri`, `postLogoutUri` (may be empty). */
   action: string;
   csrf: string;
+  /** The client_id the app will have: a form that is sent twice makes one app. */
+  appId: string;
   values: { name: string; kind: 'web' | 'public'; redirectUri: string; postLogoutUri: string };
   /** Field name, or `form` for the whole, to a sentence. */
   errors: Readonly<Record<string, string>>;
@@ -37,6 +39,12 @@ export interface SetupAppDoneProps {
   /** `language` is a short name for people, such as `Node` or `shell`. */
   snippets: readonly { title: string; language: string; code: string }[];
   next: readonly Way[];
+}
+
+export interface SetupClosedProps {
+  /** Without a link; with one that does not work; after the administrator was made. */
+  kind: 'needed' | 'refused' | 'done';
+  requestId: string;
 }
 
 const STEPS = 2;
@@ -63,6 +71,25 @@ ${field(words, { name: 'passwordRepeat', label: words.setup.passwordRepeat, type
   });
 }
 
+/** Setup cannot go on here: says why, and what to do instead. */
+export function setupClosedPage({ kind, requestId }: SetupClosedProps, words: Words = en): Html {
+  const { heading, text } = words.setup.closed[kind];
+  return frame(words, {
+    title: words.setup.title,
+    content: html`
+<h1>${heading}</h1>
+<p class="lead" role="alert">${text}</p>
+${
+  kind === 'done'
+    ? html`<p class="ways"><a class="button primary" href="/account">${words.welcome.signIn}</a></p>`
+    : html`<p>${words.setup.printLink}</p>
+<pre><code>npm run setup-link</code></pre>
+<p class="small quiet">${words.setup.printLinkMore}</p>`
+}
+<dl class="reference"><div><dt>${words.common.requestId}</dt><dd><code>${requestId}</code></dd></div></dl>`,
+  });
+}
+
 export function setupAppPage(props: SetupAppProps, words: Words = en): Html {
   const { values, errors } = props;
   const radio = (kind: 'web' | 'public', label: string, more: string): Html => html`
@@ -78,6 +105,7 @@ ${form({
   action: props.action,
   csrf: props.csrf,
   content: html`
+<input type="hidden" name="appId" value="${props.appId}">
 ${field(words, { name: 'name', label: words.setup.appName, value: values.name, autocomplete: 'off', hint: words.setup.appNameHint, error: errors.name, autofocus: Object.keys(errors).length === 0 })}
 <fieldset ${attributes({ 'aria-describedby': errors.kind === undefined ? null : 'kind-error' })}>
 <legend>${words.setup.kind}</legend>
@@ -144,7 +172,7 @@ ${props.next.map(({ label, href }) => html`<li><a href="${href}">${label}</a></l
 }
 
 const setup: SetupProps = {
-  action: '/setup/token',
+  action: '/setup',
   csrf: 'csrf-token',
   values: { email: '', name: '' },
   errors: {},
@@ -153,6 +181,7 @@ const setup: SetupProps = {
 const app: SetupAppProps = {
   action: '/setup/app',
   csrf: 'csrf-token',
+  appId: 'field-notes-7f3k',
   values: { name: '', kind: 'web', redirectUri: '', postLogoutUri: '' },
   errors: {},
   skipHref: '/account',
@@ -205,6 +234,11 @@ export const examples = {
       },
     },
   } satisfies Record<string, SetupProps>,
+  closed: {
+    needed: { kind: 'needed', requestId: 'req-1' },
+    refused: { kind: 'refused', requestId: '</code><script>alert(1)</script>' },
+    done: { kind: 'done', requestId: 'req-1' },
+  } satisfies Record<string, SetupClosedProps>,
   app: {
     plain: app,
     errors: {
@@ -225,6 +259,7 @@ export const examples = {
         postLogoutUri: '" onfocus="x',
       },
       errors: { name: '<img src=x onerror=alert(1)>', postLogoutUri: '<svg/onload=alert(1)>' },
+      appId: '"><script>alert(1)</script>',
       skipHref: 'javascript:alert(1)',
     },
   } satisfies Record<string, SetupAppProps>,

@@ -27,11 +27,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1><bdi>ada@example.com</bdi></h1>
 <p></p>
 </div>
-
-<form method="post" action="/account/sign-out" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Sign out</button>
-</form>
+<a class="button secondary" href="/oauth2/logout">Sign out</a>
 </div>
 <section class="card">
 <h2>Where you are signed in</h2>
@@ -75,11 +71,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1><bdi>&lt;img src=x onerror=alert(1)&gt;</bdi></h1>
 <p><bdi>&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;</bdi> <span class="badge">Administrator</span></p>
 </div>
-
-<form method="post" action="/account/sign-out" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Sign out</button>
-</form>
+<a class="button secondary" href="/oauth2/logout">Sign out</a>
 </div>
 <section class="card">
 <h2>Where you are signed in</h2>
@@ -142,11 +134,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1><bdi>NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN</bdi></h1>
 <p><bdi>long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.@example.com</bdi> <span class="badge">Administrator</span></p>
 </div>
-
-<form method="post" action="/account/sign-out" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Sign out</button>
-</form>
+<a class="button secondary" href="/oauth2/logout">Sign out</a>
 </div>
 <section class="card">
 <h2>Where you are signed in</h2>
@@ -209,11 +197,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1><bdi>Ada Lovelace</bdi></h1>
 <p><bdi>ada@example.com</bdi> <span class="badge">Administrator</span></p>
 </div>
-
-<form method="post" action="/account/sign-out" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Sign out</button>
-</form>
+<a class="button secondary" href="/oauth2/logout">Sign out</a>
 </div>
 <section class="card">
 <h2>Where you are signed in</h2>
@@ -284,11 +268,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1><bdi>عائشة 👩🏽‍🚀</bdi></h1>
 <p><bdi>aisha@example.com</bdi> <span class="badge">Administrator</span></p>
 </div>
-
-<form method="post" action="/account/sign-out" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Sign out</button>
-</form>
+<a class="button secondary" href="/oauth2/logout">Sign out</a>
 </div>
 <section class="card">
 <h2>Where you are signed in</h2>
@@ -646,6 +626,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 </ol>
 <p class="ways"><a class="button primary" href="about:blank">Sign in with Gatehouse</a></p>
+<p class="small quiet">It is made for trying things out: what it shows stays in the memory of the server for 15 minutes, and nowhere else.</p>
 </main>
 </body>
 </html>
@@ -680,6 +661,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 </ol>
 <div class="notice"><p>The demo app has not been set up yet. It is made together with the first administrator.</p></div>
 <p class="ways"><a class="button secondary" href="/">Go to the start page</a></p>
+<p class="small quiet">It is made for trying things out: what it shows stays in the memory of the server for 15 minutes, and nowhere else.</p>
 </main>
 </body>
 </html>
@@ -713,13 +695,14 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 </ol>
 <p class="ways"><a class="button primary" href="/demo/start">Sign in with Gatehouse</a></p>
+<p class="small quiet">It is made for trying things out: what it shows stays in the memory of the server for 15 minutes, and nowhere else.</p>
 </main>
 </body>
 </html>
 
 `
 
-exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, hostile > page 1`] = `
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, again > page 1`] = `
 <!doctype html>
 <html lang="en" dir="ltr">
 <head>
@@ -750,188 +733,13 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <input type="hidden" name="_csrf" value="csrf-token">
 <button type="submit" class="secondary">Call userinfo</button>
 </form>
-<a class="button secondary" href="about:blank">Sign out of the demo app</a>
+
+<form method="post" action="/demo/logout" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Sign out of the demo app</button>
+</form>
 </div>
-<section class="card">
-<h2>What the ID token says</h2>
-<dl class="claims">
-<div><dt><code>&lt;script&gt;</code></dt><dd><code>&lt;/code&gt;&lt;script&gt;</code></dd></div>
-<div><dt><code>constructor</code></dt><dd><code>null</code></dd></div>
-<div><dt><code>name</code><small>Your name</small></dt><dd><code>&lt;img src=x onerror=alert(1)&gt;</code></dd></div>
-<div><dt><code>exp</code><small>When it ends</small></dt><dd><code>1e+300</code></dd></div>
-<div><dt><code>nothing</code></dt><dd><code>undefined</code></dd></div>
-</dl>
-</section>
-<section class="card">
-<h2>The tokens</h2>
-<p class="quiet">Open one to see it whole. In a real app they never leave its server.</p>
-
-<details>
-<summary>&quot;&gt;&lt;script&gt; <span class="quiet"><code>&lt;/summary&gt;&lt;scrip…</code> 18 characters</span></summary>
-<pre><code>&lt;/summary&gt;&lt;script&gt;</code></pre>
-<h3>Decoded</h3>
-<pre><code>&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt;</code></pre>
-</details>
-</section>
-<section class="card">
-<h2>The requests</h2>
-<ol class="flow">
-<li>
-<h3>&lt;img src=x onerror=alert(1)&gt;</h3>
-<p>&lt;b&gt;</p>
-<details open>
-<summary>Request</summary>
-<pre><code>&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;</code></pre>
-</details>
-<details>
-<summary>Response</summary>
-<pre><code>{{7*7}}</code></pre>
-</details>
-</li>
-</ol>
-</section>
-</main>
-</body>
-</html>
-
-`
-
-exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, longWords > page 1`] = `
-<!doctype html>
-<html lang="en" dir="ltr">
-<head>
-<meta charset="utf-8">
-<title>Demo app · Gatehouse</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
-<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
-
-</head>
-<body class="wide">
-<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
-<main>
-
-<p class="step">Demo app</p>
-<h1>You are signed in</h1>
-<p class="lead">This is what happened between the demo app and this server.</p>
-<div class="actions">
-
-<form method="post" action="/demo/refresh" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Refresh the tokens</button>
-</form>
-
-<form method="post" action="/demo/userinfo" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Call userinfo</button>
-</form>
-<a class="button secondary" href="/demo/logout">Sign out of the demo app</a>
-</div>
-<section class="card">
-<h2>What the ID token says</h2>
-<dl class="claims">
-<div><dt><code>cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc</code></dt><dd><code>vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv</code></dd></div>
-<div><dt><code>name</code><small>Your name</small></dt><dd><code>عائشة 👩🏽‍🚀</code></dd></div>
-</dl>
-</section>
-<section class="card">
-<h2>The tokens</h2>
-<p class="quiet">Open one to see it whole. In a real app they never leave its server.</p>
-
-<details>
-<summary>NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN <span class="quiet"><code>🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑…</code> 600 characters</span></summary>
-<pre><code>🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑</code></pre>
-<h3>Decoded</h3>
-<pre><code>dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd</code></pre>
-</details>
-</section>
-<section class="card">
-<h2>The requests</h2>
-<ol class="flow">
-<li>
-<h3>Authorization request</h3>
-<p>The browser is sent here. The code comes back in the address, useless without the verifier that only the app holds.</p>
-<details open>
-<summary>Request</summary>
-<pre><code>GET /oauth2/authorize
-  ?client_id=demo
-  &amp;response_type=code
-  &amp;scope=openid profile email offline_access
-  &amp;redirect_uri=http://localhost:3000/demo/callback
-  &amp;code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
-  &amp;code_challenge_method=S256
-  &amp;state=af0ifjsldkj
-  &amp;nonce=n-0S6_WzA2Mj</code></pre>
-</details>
-<details>
-<summary>Response</summary>
-<pre><code>303 See Other
-location: http://localhost:3000/demo/callback?code=SplxlOBeZQQYbYS6WxSbIA&amp;state=af0ifjsldkj&amp;iss=http%3A%2F%2Flocalhost%3A3000</code></pre>
-</details>
-</li>
-<li>
-<h3>Token request</h3>
-<p>From server to server. The code works once, within a minute.</p>
-<details >
-<summary>Request</summary>
-<pre><code>POST /oauth2/token
-authorization: Basic …
-
-grant_type=authorization_code
-&amp;code=SplxlOBeZQQYbYS6WxSbIA
-&amp;code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk</code></pre>
-</details>
-<details>
-<summary>Response</summary>
-<pre><code>200 OK
-content-type: application/json
-
-{ &quot;token_type&quot;: &quot;Bearer&quot;, &quot;expires_in&quot;: 900, &quot;access_token&quot;: &quot;…&quot;, &quot;id_token&quot;: &quot;…&quot; }</code></pre>
-</details>
-</li>
-</ol>
-</section>
-</main>
-</body>
-</html>
-
-`
-
-exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, plain > page 1`] = `
-<!doctype html>
-<html lang="en" dir="ltr">
-<head>
-<meta charset="utf-8">
-<title>Demo app · Gatehouse</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
-<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
-
-</head>
-<body class="wide">
-<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
-<main>
-
-<p class="step">Demo app</p>
-<h1>You are signed in</h1>
-<p class="lead">This is what happened between the demo app and this server.</p>
-<div class="actions">
-
-<form method="post" action="/demo/refresh" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Refresh the tokens</button>
-</form>
-
-<form method="post" action="/demo/userinfo" >
-<input type="hidden" name="_csrf" value="csrf-token">
-<button type="submit" class="secondary">Call userinfo</button>
-</form>
-<a class="button secondary" href="/demo/logout">Sign out of the demo app</a>
-</div>
+<div class="notice" role="status"><p>There are new tokens.</p></div>
 <section class="card">
 <h2>What the ID token says</h2>
 <dl class="claims">
@@ -978,7 +786,197 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <section class="card">
 <h2>The requests</h2>
 <ol class="flow">
-<li>
+<li id="step-1">
+<h3>Authorization request</h3>
+<p>The browser is sent here. The code comes back in the address, useless without the verifier that only the app holds.</p>
+<details >
+<summary>Request</summary>
+<pre><code>GET /oauth2/authorize
+  ?client_id=demo
+  &amp;response_type=code
+  &amp;scope=openid profile email offline_access
+  &amp;redirect_uri=http://localhost:3000/demo/callback
+  &amp;code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
+  &amp;code_challenge_method=S256
+  &amp;state=af0ifjsldkj
+  &amp;nonce=n-0S6_WzA2Mj</code></pre>
+</details>
+<details >
+<summary>Response</summary>
+<pre><code>303 See Other
+location: http://localhost:3000/demo/callback?code=SplxlOBeZQQYbYS6WxSbIA&amp;state=af0ifjsldkj&amp;iss=http%3A%2F%2Flocalhost%3A3000</code></pre>
+</details>
+</li>
+<li id="step-2">
+<h3>Token request</h3>
+<p>From server to server. The code works once, within a minute.</p>
+<details open>
+<summary>Request</summary>
+<pre><code>POST /oauth2/token
+authorization: Basic …
+
+grant_type=authorization_code
+&amp;code=SplxlOBeZQQYbYS6WxSbIA
+&amp;code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk</code></pre>
+</details>
+<details open>
+<summary>Response</summary>
+<pre><code>200 OK
+content-type: application/json
+
+{ &quot;token_type&quot;: &quot;Bearer&quot;, &quot;expires_in&quot;: 900, &quot;access_token&quot;: &quot;…&quot;, &quot;id_token&quot;: &quot;…&quot; }</code></pre>
+</details>
+</li>
+</ol>
+</section>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, hostile > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Demo app · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="wide">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<p class="step">Demo app</p>
+<h1>You are signed in</h1>
+<p class="lead">This is what happened between the demo app and this server.</p>
+<div class="actions">
+
+<form method="post" action="/demo/refresh" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Refresh the tokens</button>
+</form>
+
+<form method="post" action="/demo/userinfo" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Call userinfo</button>
+</form>
+
+<form method="post" action="about:blank" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Sign out of the demo app</button>
+</form>
+</div>
+<div class="notice" role="status"><p>&lt;script&gt;alert(1)&lt;/script&gt;</p></div>
+<section class="card">
+<h2>What the ID token says</h2>
+<dl class="claims">
+<div><dt><code>&lt;script&gt;</code></dt><dd><code>&lt;/code&gt;&lt;script&gt;</code></dd></div>
+<div><dt><code>constructor</code></dt><dd><code>null</code></dd></div>
+<div><dt><code>name</code><small>Your name</small></dt><dd><code>&lt;img src=x onerror=alert(1)&gt;</code></dd></div>
+<div><dt><code>exp</code><small>When it ends</small></dt><dd><code>1e+300</code></dd></div>
+<div><dt><code>nothing</code></dt><dd><code>undefined</code></dd></div>
+</dl>
+</section>
+<section class="card">
+<h2>The tokens</h2>
+<p class="quiet">Open one to see it whole. In a real app they never leave its server.</p>
+
+<details>
+<summary>&quot;&gt;&lt;script&gt; <span class="quiet"><code>&lt;/summary&gt;&lt;scrip…</code> 18 characters</span></summary>
+<pre><code>&lt;/summary&gt;&lt;script&gt;</code></pre>
+<h3>Decoded</h3>
+<pre><code>&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt;</code></pre>
+</details>
+</section>
+<section class="card">
+<h2>The requests</h2>
+<ol class="flow">
+<li id="step-1">
+<h3>&lt;img src=x onerror=alert(1)&gt;</h3>
+<p>&lt;b&gt;</p>
+<details open>
+<summary>Request</summary>
+<pre><code>&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;</code></pre>
+</details>
+<details open>
+<summary>Response</summary>
+<pre><code>{{7*7}}</code></pre>
+</details>
+</li>
+</ol>
+</section>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, longWords > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Demo app · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="wide">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<p class="step">Demo app</p>
+<h1>You are signed in</h1>
+<p class="lead">This is what happened between the demo app and this server.</p>
+<div class="actions">
+
+<form method="post" action="/demo/refresh" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Refresh the tokens</button>
+</form>
+
+<form method="post" action="/demo/userinfo" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Call userinfo</button>
+</form>
+
+<form method="post" action="/demo/logout" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Sign out of the demo app</button>
+</form>
+</div>
+
+<section class="card">
+<h2>What the ID token says</h2>
+<dl class="claims">
+<div><dt><code>cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc</code></dt><dd><code>vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv</code></dd></div>
+<div><dt><code>name</code><small>Your name</small></dt><dd><code>عائشة 👩🏽‍🚀</code></dd></div>
+</dl>
+</section>
+<section class="card">
+<h2>The tokens</h2>
+<p class="quiet">Open one to see it whole. In a real app they never leave its server.</p>
+
+<details>
+<summary>NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN <span class="quiet"><code>🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑…</code> 600 characters</span></summary>
+<pre><code>🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑</code></pre>
+<h3>Decoded</h3>
+<pre><code>dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd</code></pre>
+</details>
+</section>
+<section class="card">
+<h2>The requests</h2>
+<ol class="flow">
+<li id="step-1">
 <h3>Authorization request</h3>
 <p>The browser is sent here. The code comes back in the address, useless without the verifier that only the app holds.</p>
 <details open>
@@ -993,13 +991,13 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
   &amp;state=af0ifjsldkj
   &amp;nonce=n-0S6_WzA2Mj</code></pre>
 </details>
-<details>
+<details open>
 <summary>Response</summary>
 <pre><code>303 See Other
 location: http://localhost:3000/demo/callback?code=SplxlOBeZQQYbYS6WxSbIA&amp;state=af0ifjsldkj&amp;iss=http%3A%2F%2Flocalhost%3A3000</code></pre>
 </details>
 </li>
-<li>
+<li id="step-2">
 <h3>Token request</h3>
 <p>From server to server. The code works once, within a minute.</p>
 <details >
@@ -1011,7 +1009,140 @@ grant_type=authorization_code
 &amp;code=SplxlOBeZQQYbYS6WxSbIA
 &amp;code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk</code></pre>
 </details>
+<details >
+<summary>Response</summary>
+<pre><code>200 OK
+content-type: application/json
+
+{ &quot;token_type&quot;: &quot;Bearer&quot;, &quot;expires_in&quot;: 900, &quot;access_token&quot;: &quot;…&quot;, &quot;id_token&quot;: &quot;…&quot; }</code></pre>
+</details>
+</li>
+</ol>
+</section>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo result, plain > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Demo app · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="wide">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<p class="step">Demo app</p>
+<h1>You are signed in</h1>
+<p class="lead">This is what happened between the demo app and this server.</p>
+<div class="actions">
+
+<form method="post" action="/demo/refresh" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Refresh the tokens</button>
+</form>
+
+<form method="post" action="/demo/userinfo" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Call userinfo</button>
+</form>
+
+<form method="post" action="/demo/logout" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Sign out of the demo app</button>
+</form>
+</div>
+
+<section class="card">
+<h2>What the ID token says</h2>
+<dl class="claims">
+<div><dt><code>sub</code><small>Who you are: the identifier of your account</small></dt><dd><code>0192d3a4-7c1e-7b1a-9f53-0a4e6f5b2c11</code></dd></div>
+<div><dt><code>email</code><small>Your e-mail address</small></dt><dd><code>ada@example.com</code></dd></div>
+<div><dt><code>email_verified</code><small>Whether the address has been verified</small></dt><dd><code>true</code></dd></div>
+<div><dt><code>name</code><small>Your name</small></dt><dd><code>Ada Lovelace</code></dd></div>
+<div><dt><code>amr</code><small>How you proved who you are</small></dt><dd><code>[&quot;pwd&quot;]</code></dd></div>
+<div><dt><code>auth_time</code><small>When you last proved who you are</small></dt><dd><code>1795161600</code> <small>2026-11-20 08:00:00 UTC</small></dd></div>
+<div><dt><code>nonce</code><small>Ties the token to the app’s request</small></dt><dd><code>n-0S6_WzA2Mj</code></dd></div>
+<div><dt><code>aud</code><small>Who it is for: the client ID of the app</small></dt><dd><code>demo</code></dd></div>
+<div><dt><code>exp</code><small>When it ends</small></dt><dd><code>1795162500</code> <small>2026-11-20 08:15:00 UTC</small></dd></div>
+<div><dt><code>iat</code><small>When it was issued</small></dt><dd><code>1795161600</code> <small>2026-11-20 08:00:00 UTC</small></dd></div>
+<div><dt><code>iss</code><small>Who issued the token: this server</small></dt><dd><code>http://localhost:3000</code></dd></div>
+</dl>
+</section>
+<section class="card">
+<h2>The tokens</h2>
+<p class="quiet">Open one to see it whole. In a real app they never leave its server.</p>
+
 <details>
+<summary>ID token <span class="quiet"><code>an-example-of-an…</code> 316 characters</span></summary>
+<pre><code>an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.an-example-of-an-id-token.c2ln</code></pre>
+<h3>Decoded</h3>
+<pre><code>{
+  &quot;alg&quot;: &quot;RS256&quot;
+}
+.
+{
+  &quot;sub&quot;: &quot;0192d3a4&quot;
+}</code></pre>
+</details>
+<details>
+<summary>Access token <span class="quiet"><code>an-example-of-an…</code> 43 characters</span></summary>
+<pre><code>an-example-of-an-opaque-access-token-xxxxxx</code></pre>
+
+</details>
+<details>
+<summary>Refresh token <span class="quiet"><code>an-example-of-a-…</code> 43 characters</span></summary>
+<pre><code>an-example-of-a-refresh-token-xxxxxxxxxxxxx</code></pre>
+
+</details>
+</section>
+<section class="card">
+<h2>The requests</h2>
+<ol class="flow">
+<li id="step-1">
+<h3>Authorization request</h3>
+<p>The browser is sent here. The code comes back in the address, useless without the verifier that only the app holds.</p>
+<details open>
+<summary>Request</summary>
+<pre><code>GET /oauth2/authorize
+  ?client_id=demo
+  &amp;response_type=code
+  &amp;scope=openid profile email offline_access
+  &amp;redirect_uri=http://localhost:3000/demo/callback
+  &amp;code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
+  &amp;code_challenge_method=S256
+  &amp;state=af0ifjsldkj
+  &amp;nonce=n-0S6_WzA2Mj</code></pre>
+</details>
+<details open>
+<summary>Response</summary>
+<pre><code>303 See Other
+location: http://localhost:3000/demo/callback?code=SplxlOBeZQQYbYS6WxSbIA&amp;state=af0ifjsldkj&amp;iss=http%3A%2F%2Flocalhost%3A3000</code></pre>
+</details>
+</li>
+<li id="step-2">
+<h3>Token request</h3>
+<p>From server to server. The code works once, within a minute.</p>
+<details >
+<summary>Request</summary>
+<pre><code>POST /oauth2/token
+authorization: Basic …
+
+grant_type=authorization_code
+&amp;code=SplxlOBeZQQYbYS6WxSbIA
+&amp;code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk</code></pre>
+</details>
+<details >
 <summary>Response</summary>
 <pre><code>200 OK
 content-type: application/json
@@ -1050,8 +1181,13 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <div class="actions">
 
 
-<a class="button secondary" href="/demo/logout">Sign out of the demo app</a>
+
+<form method="post" action="/demo/logout" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="secondary">Sign out of the demo app</button>
+</form>
 </div>
+
 <section class="card">
 <h2>What the ID token says</h2>
 <dl class="claims">
@@ -1711,6 +1847,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <form method="post" action="/setup/app" >
 <input type="hidden" name="_csrf" value="csrf-token">
 
+<input type="hidden" name="appId" value="field-notes-7f3k">
 
 <div class="field">
 <label for="name">Name of the app</label>
@@ -1774,6 +1911,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <form method="post" action="/setup/app" >
 <input type="hidden" name="_csrf" value="csrf-token">
 
+<input type="hidden" name="appId" value="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;">
 
 <div class="field">
 <label for="name">Name of the app</label>
@@ -1837,6 +1975,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <form method="post" action="/setup/app" >
 <input type="hidden" name="_csrf" value="csrf-token">
 
+<input type="hidden" name="appId" value="field-notes-7f3k">
 
 <div class="field">
 <label for="name">Name of the app</label>
@@ -1875,6 +2014,91 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 `
 
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > setup closed, done > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Set up · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Already set up</h1>
+<p class="lead" role="alert">There is an administrator, so setup links work no more. Sign in with that account.</p>
+<p class="ways"><a class="button primary" href="/account">Sign in to your account</a></p>
+<dl class="reference"><div><dt>Request ID</dt><dd><code>req-1</code></dd></div></dl>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > setup closed, needed > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Set up · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>You need a setup link</h1>
+<p class="lead" role="alert">The first administrator is made with a link that only who runs the server can see. It was printed when the server started.</p>
+<p>To print another one, run this where the server is installed, while it runs:</p>
+<pre><code>npm run setup-link</code></pre>
+<p class="small quiet">Then open the address it prints. A link works once.</p>
+<dl class="reference"><div><dt>Request ID</dt><dd><code>req-1</code></dd></div></dl>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > setup closed, refused > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Set up · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>This setup link does not work</h1>
+<p class="lead" role="alert">It has been used, has expired, or was not copied whole.</p>
+<p>To print another one, run this where the server is installed, while it runs:</p>
+<pre><code>npm run setup-link</code></pre>
+<p class="small quiet">Then open the address it prints. A link works once.</p>
+<dl class="reference"><div><dt>Request ID</dt><dd><code>&lt;/code&gt;&lt;script&gt;alert(1)&lt;/script&gt;</code></dd></div></dl>
+</main>
+</body>
+</html>
+
+`
+
 exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > setup, errors > page 1`] = `
 <!doctype html>
 <html lang="en" dir="ltr">
@@ -1897,7 +2121,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">This account manages the server: its apps, its accounts and its settings.</p>
 <div class="alert" id="form-error" role="alert"><p>Some things need another look.</p></div>
 
-<form method="post" action="/setup/token" >
+<form method="post" action="/setup" >
 <input type="hidden" name="_csrf" value="csrf-token">
 
 
@@ -1958,7 +2182,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">This account manages the server: its apps, its accounts and its settings.</p>
 <div class="alert" id="form-error" role="alert"><p>&lt;/script&gt;{{7*7}}</p></div>
 
-<form method="post" action="/setup/token" >
+<form method="post" action="/setup" >
 <input type="hidden" name="_csrf" value="csrf-token">
 
 
@@ -2019,7 +2243,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">This account manages the server: its apps, its accounts and its settings.</p>
 
 
-<form method="post" action="/setup/token" >
+<form method="post" action="/setup" >
 <input type="hidden" name="_csrf" value="csrf-token">
 
 
