@@ -53,7 +53,7 @@ export async function schemaCurrent(db: Database): Promise<boolean> {
 async function needsGrants(db: Database, role: string): Promise<boolean> {
   const [row] = await db.$client<{ needs: boolean }[]>`
     SELECT coalesce(bool_or(
-      CASE WHEN c.relispartition
+      CASE WHEN c.relispartition AND n.nspname = 'public'
            THEN has_table_privilege(${role}::text, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
            WHEN n.nspname = 'public' AND c.relname = ANY (${APPEND_ONLY}::text[])
            THEN NOT (has_table_privilege(${role}::text, c.oid, 'SELECT')
