@@ -9,6 +9,7 @@ import { consentRoutes } from './consent/routes.ts';
 import { demoRoutes, ensureDemoClient } from './demo/demo.ts';
 import { createBrowser } from './http/browser.ts';
 import { createHttp } from './http/http.ts';
+import { limitPages } from './http/limits.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createKeys } from './keys/keys.ts';
 import { systemOp } from './lib/op.ts';
@@ -52,14 +53,18 @@ export function createApp({ config, db, ring, log }: Store): App {
 
   const http = createHttp(config, { log, ready: async () => oidc.ready() && (await schemaCurrent(db)) });
   oidc.mount(http);
-  http.register(async (scope) =>
-    loginRoutes(scope, { config, db, browser, clients, oidc, lockouts, passwords }),
-  );
-  http.register(async (scope) => consentRoutes(scope, { config, db, browser, clients, oidc }));
-  http.register(async (scope) => setupRoutes(scope, { config, db, browser, oidc, passwords, log }));
-  http.register(async (scope) => accountRoutes(scope, { config, db, browser, oidc, clients }));
-  if (config.server.demo) http.register(async (scope) => demoRoutes(scope, { config, db, browser }));
-  http.register(async (scope) => startRoutes(scope, { config, db, oidc }));
+  // One ceiling for all pages together.
+  http.register(async (pages) => {
+    await limitPages(pages, config.server.pageRateLimit);
+    pages.register(async (scope) =>
+      loginRoutes(scope, { config, db, browser, clients, oidc, lockouts, passwords }),
+    );
+    pages.register(async (scope) => consentRoutes(scope, { config, db, browser, clients, oidc }));
+    pages.register(async (scope) => setupRoutes(scope, { config, db, browser, oidc, passwords, log }));
+    pages.register(async (scope) => accountRoutes(scope, { config, db, browser, oidc, clients }));
+    if (config.server.demo) pages.register(async (scope) => demoRoutes(scope, { config, db, browser }));
+    pages.register(async (scope) => startRoutes(scope, { config, db, oidc }));
+  });
 
   let watch: { stop(): Promise<void> } | null = null;
   return {
