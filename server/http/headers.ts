@@ -1,8 +1,12 @@
-// The security headers of every answer (O11). They are set on the raw response in the first hook, because the protocol
-// library takes the response over and what `reply.header()` holds is lost then (R7). @fastify/helmet builds its
-// middlewares anew for each request and cannot run before a refusal; this table is built once.
+// The security headers of every answer (O11). @fastify/helmet says what they are, once, at load; this table is then set
+// on the raw response in the first hook. So they are there before anything can refuse a request, on what the protocol
+// library answers (what `reply.header()` holds is lost there, R7), and without building helmet's middleware anew for
+// each request, as the plugin does.
+
 import type { ServerResponse } from 'node:http';
+import helmet from '@fastify/helmet';
 import type { FastifyReply } from 'fastify';
+import fastify from 'fastify';
 
 const policy = (formAction: string) =>
   [
@@ -60,7 +64,39 @@ const PERMISSIONS = [
   .join(', ');
 
 /** Two years, the least the browsers' preload lists take. */
-const HSTS = 'max-age=63072000; includeSubDomains';
+const HSTS = { maxAge: 63_072_000, includeSubDomains: true };
+
+const HELMET = {
+  // Written per kind of page below.
+  contentSecurityPolicy: false,
+  frameguard: { action: 'deny' },
+  // Not no-referrer: under that browsers send `Origin: null` with our own forms.
+  referrerPolicy: { policy: 'same-origin' },
+  // By path: sign-in pages need their opener, and apps read the protocol's endpoints.
+  crossOriginOpenerPolicy: false,
+  crossOriginResourcePolicy: false,
+} as const;
+
+/** What helmet would set on any answer, and what it does not know of. */
+async function tableOf(strictTransportSecurity: false | typeof HSTS): Promise<[string, string][]> {
+  const probe = fastify();
+  await probe.register(helmet, { ...HELMET, strictTransportSecurity });
+  probe.get('/', (_request, reply) => reply.send());
+  const bare = new Set(['content-length', 'connection', 'date', 'keep-alive']);
+  const { headers } = await probe.inject({ method: 'GET', url: '/' });
+  await probe.close();
+  return [
+    ...Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+      bare.has(name) || value === undefined ? [] : [[name, String(value)]],
+    ),
+    ['content-security-policy', PAGE_POLICY],
+    ['permissions-policy', PERMISSIONS],
+    ['cache-control', 'no-store'],
+  ];
+}
+
+const HTTP_HEADERS = await tableOf(false);
+const HTTPS_HEADERS = await tableOf(HSTS);
 
 /** Pages no app opens in a popup: nothing may hold a handle on their window. Sign-in pages need their opener. */
 const ISOLATED = /^\/(account|admin|setup)(\/|\?|$)/;
@@ -71,17 +107,7 @@ export type SecurityHeaders = (response: ServerResponse, target: string) => void
 
 /** Made once; sets the headers for one request target. */
 export function securityHeaders(https: boolean): SecurityHeaders {
-  const always: [string, string][] = [
-    ['Content-Security-Policy', PAGE_POLICY],
-    ['X-Content-Type-Options', 'nosniff'],
-    ['X-Frame-Options', 'DENY'],
-    ['X-XSS-Protection', '0'],
-    // Not no-referrer: under that browsers send `Origin: null` with our own forms.
-    ['Referrer-Policy', 'same-origin'],
-    ['Permissions-Policy', PERMISSIONS],
-    ['Cache-Control', 'no-store'],
-  ];
-  if (https) always.push(['Strict-Transport-Security', HSTS]);
+  const always = https ? HTTPS_HEADERS : HTTP_HEADERS;
   return (response, target) => {
     for (const [name, value] of always) response.setHeader(name, value);
     if (ISOLATED.test(target)) response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
@@ -110,13 +136,12 @@ export function allowFormTarget(reply: FastifyReply | ServerResponse, redirectUr
 /** The same headers for answers written straight to a socket, before there is a request. */
 export const headerLines = (https: boolean): string =>
   [
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
-    'X-Content-Type-Options: nosniff',
-    'X-Frame-Options: DENY',
-    'X-XSS-Protection: 0',
-    'Referrer-Policy: same-origin',
-    `Permissions-Policy: ${PERMISSIONS}`,
-    'Cross-Origin-Resource-Policy: same-origin',
-    'Cache-Control: no-store',
-    ...(https ? [`Strict-Transport-Security: ${HSTS}`] : []),
-  ].join('\r\n');
+    ...(https ? HTTPS_HEADERS : HTTP_HEADERS).filter(([name]) => name !== 'content-security-policy'),
+    [
+      'content-security-policy',
+      "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+    ],
+    ['cross-origin-resource-policy', 'same-origin'],
+  ]
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('\r\n');
