@@ -1,0 +1,219 @@
+// Relying apps from the command line. A secret is printed when it is made and can never be read again.
+import { type Command, Option } from 'commander';
+import {
+  addSecret,
+  type ClientRow,
+  create,
+  find,
+  list,
+  type NewClient,
+  removeSecret,
+  secretsOf,
+} from '../clients/clients.ts';
+import type { Op } from '../lib/op.ts';
+import { Problem } from '../lib/problems.ts';
+import { withStore } from './open.ts';
+import { command, facts, group, minute, prints, table, UsageError } from './terminal.ts';
+
+interface CreateOptions {
+  redirectUri?: string[];
+  id?: string;
+  public?: true;
+  native?: true;
+  secretInBody?: true;
+  postLogoutRedirectUri?: string[];
+  origin?: string[];
+  scope?: string[];
+  responseMode?: string[];
+  alg?: string;
+  firstParty?: true;
+  resourceServer?: true;
+  /** False with --no-pkce. */
+  pkce: boolean;
+  nonce: boolean;
+  accessTokenTtl?: string;
+}
+
+function newClient(name: string, options: CreateOptions): NewClient {
+  const {
+    id,
+    postLogoutRedirectUri: postLogoutRedirectUris,
+    origin: allowedOrigins,
+    scope: scopes,
+    responseMode: responseModes,
+  } = options;
+  return {
+    name,
+    redirectUris: options.redirectUri ?? [],
+    requirePkce: options.pkce,
+    requireNonce: options.nonce,
+    public: options.public === true,
+    firstParty: options.firstParty === true,
+    resourceServer: options.resourceServer === true,
+    ...(options.native ? { applicationType: 'native' } : {}),
+    ...(options.secretInBody ? { tokenEndpointAuthMethod: 'client_secret_post' } : {}),
+    // The room refuses what is none of its algorithms, and names them.
+    ...(options.alg
+      ? { idTokenSignedResponseAlg: options.alg as ClientRow['idTokenSignedResponseAlg'] }
+      : {}),
+    ...(options.accessTokenTtl ? { accessTokenTtl: Number(options.accessTokenTtl) } : {}),
+    ...(id ? { id } : {}),
+    ...(postLogoutRedirectUris ? { postLogoutRedirectUris } : {}),
+    ...(allowedOrigins ? { allowedOrigins } : {}),
+    ...(scopes ? { scopes } : {}),
+    ...(responseModes ? { responseModes } : {}),
+  };
+}
+
+/** By the names of the protocol, as apps are configured with. */
+const shown = (client: ClientRow) => ({
+  client_id: client.id,
+  client_name: client.name,
+  application_type: client.applicationType,
+  token_endpoint_auth_method: client.tokenEndpointAuthMethod,
+  grant_types: client.grantTypes,
+  redirect_uris: client.redirectUris,
+  post_logout_redirect_uris: client.postLogoutRedirectUris,
+  allowed_origins: client.allowedOrigins,
+  scopes: client.scopes,
+  response_modes: client.responseModes,
+  id_token_signed_response_alg: client.idTokenSignedResponseAlg,
+  require_pkce: client.requirePkce,
+  require_nonce: client.requireNonce,
+  first_party: client.firstParty,
+  resource_server: client.resourceServer,
+  access_token_ttl: client.accessTokenTtl,
+  refresh_token_idle: client.refreshTokenIdle,
+  created_at: client.createdAt,
+});
+
+const asFacts = (json: object): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(json).map(([name, value]) => [
+      name,
+      Array.isArray(value)
+        ? value.join(' ') || '-'
+        : value instanceof Date
+          ? minute(value)
+          : String(value ?? 'default'),
+    ]),
+  );
+
+const ONCE = 'The secret is shown this once; only its hash is kept.';
+
+const createClient = (name: string, options: CreateOptions) =>
+  withStore(async (op, { config }) => {
+    const { client, secret } = await create(op, newClient(name, options), 'cli');
+    const { issuer } = config.server;
+    const text = facts({
+      issuer,
+      client_id: client.id,
+      ...(secret === null ? {} : { client_secret: secret }),
+      redirect_uris: client.redirectUris.join(' '),
+    });
+    return {
+      json: { ...shown(client), ...(secret === null ? {} : { client_secret: secret }), issuer },
+      text: secret === null ? text : `${text}\n${ONCE}`,
+    };
+  });
+
+const listClients = () =>
+  withStore(async (op) => {
+    const clients = await list(op);
+    return {
+      json: clients.map(shown),
+      text: table(
+        ['CLIENT ID', 'NAME', 'KIND', 'REDIRECT URIS', 'MADE'],
+        clients.map((client) => [
+          client.id,
+          client.name,
+          client.tokenEndpointAuthMethod === 'none' ? 'public' : 'confidential',
+          client.redirectUris.join(' ') || '-',
+          minute(client.createdAt),
+        ]),
+        'There are no apps.',
+      ),
+    };
+  });
+
+async function known(op: Op, id: string): Promise<ClientRow> {
+  const client = await find(op, id);
+  if (!client) throw new Problem('client.notFound');
+  return client;
+}
+
+const showClient = (id: string) =>
+  withStore(async (op) => {
+    const client = await known(op, id);
+    const secrets = await secretsOf(op, id);
+    return {
+      json: {
+        ...shown(client),
+        secrets: secrets.map((secret) => ({ hint: secret.hint, created_at: secret.createdAt })),
+      },
+      text: facts({
+        ...asFacts(shown(client)),
+        secrets:
+          secrets.map((secret) => `…${secret.hint} (${minute(secret.createdAt)})`).join(', ') || 'none',
+      }),
+    };
+  });
+
+const addClientSecret = (id: string) =>
+  withStore(async (op) => {
+    const secret = await addSecret(op, id);
+    return {
+      json: { client_id: id, client_secret: secret },
+      text: `${facts({ client_id: id, client_secret: secret })}\n${ONCE} Earlier ones go on working until they are removed.`,
+    };
+  });
+
+const removeClientSecret = (id: string, options: { hint?: string }) =>
+  withStore(async (op) => {
+    await known(op, id);
+    const live = await secretsOf(op, id);
+    if (options.hint === undefined && live.length === 1) {
+      throw new UsageError(
+        `The app has this one secret alone and could do nothing without it. Add another first, or name it: --hint ${live[0]?.hint}`,
+      );
+    }
+    const { hint } = await removeSecret(op, id, options.hint ?? null);
+    return { json: { client_id: id, removed: hint }, text: `The secret that ends in ${hint} is removed.` };
+  });
+
+/** May be given again and again. A list of values behind one flag would swallow the name that follows. */
+const several = (flag: string, says: string) =>
+  new Option(flag, says).argParser((value: string, before: string[] = []) => [...before, value]);
+
+export function add(program: Command): void {
+  const client = group(program, 'client', 'Registers and shows apps, and changes their secrets.');
+  command(client, 'create <name>', 'Registers an app and prints its client_id and secret.')
+    .addOption(
+      several('--redirect-uri <uri>', 'where it takes people back, exactly; may be given several times'),
+    )
+    .option('--id <client_id>', 'its client_id; generated otherwise')
+    .option('--public', 'it cannot keep a secret: a single-page, mobile or desktop app')
+    .option(
+      '--native',
+      'a mobile or desktop app: its own scheme and loopback addresses are redirect URIs too',
+    )
+    .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
+    .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))
+    .addOption(several('--origin <origin>', 'browser origins that may call the token and userinfo endpoints'))
+    .addOption(several('--scope <scope>', 'the scopes it may ask for; all of them otherwise'))
+    .addOption(several('--response-mode <mode>', 'query, form_post, fragment; the first two otherwise'))
+    .option('--alg <alg>', 'signs its ID tokens: ES256, RS256 or EdDSA; ES256 otherwise')
+    .option('--access-token-ttl <seconds>', 'how long its access tokens live, if shorter than usual')
+    .option('--first-party', 'people are not asked for consent')
+    .option('--resource-server', 'it may introspect tokens')
+    .option('--no-pkce', 'do without PKCE; for old confidential apps only')
+    .option('--no-nonce', 'do without a nonce; for old confidential apps only')
+    .action(prints(createClient));
+  command(client, 'list', 'Lists the apps.').action(prints(listClients));
+  command(client, 'show <client_id>', 'Shows the settings of an app.').action(prints(showClient));
+  const secret = group(client, 'secret', 'Changes the secrets of an app: two may live at once.');
+  command(secret, 'add <client_id>', 'Makes a second secret and prints it.').action(prints(addClientSecret));
+  command(secret, 'remove <client_id>', 'Removes a secret: the older of two, or the one named.')
+    .option('--hint <characters>', 'its last four characters')
+    .action(prints(removeClientSecret));
+}

@@ -1,0 +1,18 @@
+// The database for one command: that of the running server, else the embedded one for as long as it takes.
+import { type Op, systemOp } from '../lib/op.ts';
+import { openStore, type Store } from '../store.ts';
+
+/** Runs `work` as `system/cli`; what was opened is closed on every path, also on Ctrl-C. */
+export async function withStore<T>(work: (op: Op, store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore({ env: process.env, cwd: process.cwd(), role: 'command' });
+  const interrupted = (_signal: NodeJS.Signals, number: number) => {
+    store.close().finally(() => process.exit(128 + number));
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  try {
+    return await work(systemOp(store.db, 'cli'), store);
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    await store.close();
+  }
+}
