@@ -223,6 +223,7 @@ export const en = {
     addApp: 'Add an app',
     signInAgain: 'Sign in again',
     abandoned: 'You went back without signing in.',
+    notSignedInTitle: 'You are not signed in',
     notSignedIn: 'The sign-in did not succeed. Nothing was changed.',
     staleSignIn: 'This sign-in is too old, or was begun in another browser.',
     cookiesNeeded:
@@ -257,6 +258,7 @@ export const en = {
     refreshRefused: 'The refresh was refused. The answer is below.',
     userinfoAnswered: 'Userinfo answered. The request and the answer are below.',
     userinfoRefused: 'Userinfo refused the access token. The answer is below.',
+    tokenNames: { id: 'ID token', access: 'Access token', refresh: 'Refresh token' },
     stepTitles: {
       discovery: 'Discovery',
       authorization: 'Authorization request',

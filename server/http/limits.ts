@@ -13,12 +13,12 @@ const SILENT = {
   'retry-after': false,
 };
 
-/** `perMinute` 0: no ceiling. Await it before the scope's routes are declared. */
-export async function limitPages(scope: FastifyInstance, perMinute: number): Promise<void> {
-  if (perMinute === 0) return;
+/** At most `most` requests in `seconds`; 0: no ceiling. Await it before the scope's routes are declared. */
+export async function limitPages(scope: FastifyInstance, most: number, seconds = 60): Promise<void> {
+  if (most === 0) return;
   await scope.register(rateLimit, {
-    max: perMinute,
-    timeWindow: 60_000,
+    max: most,
+    timeWindow: seconds * 1000,
     cache: 20_000,
     keyGenerator: (request) => networkKey(factsOf(request).address),
     errorResponseBuilder: (_request, { ttl }) => new Problem('request.tooMany', { retryAfter: ttl / 1000 }),

@@ -19,17 +19,24 @@ export const problems = {
   'request.notFound': problem(404, 'There is nothing at this address.'),
   'request.methodNotAllowed': problem(405, 'This address does not take that method.'),
   'request.crossSite': problem(403, 'The request came from another site and was refused.'),
-  'request.formExpired': problem(403, 'This form is no longer valid. Load the page again and repeat what you did.'),
+  'request.formExpired': problem(
+    403,
+    'This form is no longer valid. Load the page again and repeat what you did.',
+  ),
   'request.tooMany': problem(429, 'Too many attempts. Wait a while and try again.'),
   'server.unavailable': problem(503, 'The service is not available right now. Try again in a moment.'),
   'server.busy': problem(503, 'The server is busy. Try again in a moment.'),
   'server.fault': problem(500, 'Something went wrong on our side.'),
   'signIn.failed': problem(401, 'The e-mail address or the password is wrong.'),
   'signIn.required': problem(401, 'Sign in first.'),
+  'role.missing': problem(403, 'This is for administrators only.'),
   'interaction.expired': problem(400, 'This sign-in has expired.'),
   'interaction.finished': problem(409, 'This sign-in has already been completed.'),
   'interaction.otherBrowser': problem(403, 'This sign-in was started in another browser.'),
-  'setup.linkInvalid': problem(403, 'This setup link is not valid: it has been used, has expired or is incomplete.'),
+  'setup.linkInvalid': problem(
+    403,
+    'This setup link is not valid: it has been used, has expired or is incomplete.',
+  ),
   'setup.done': problem(409, 'An administrator exists already.'),
   'account.emailTaken': problem(409, 'There is an account with this e-mail address already.'),
   'account.emailInvalid': problem(400, 'This is not an e-mail address.'),
@@ -77,7 +84,10 @@ export class Problem extends Error {
     code: ProblemCode,
     more: { details?: Record<string, string>; retryAfter?: number; cause?: unknown; message?: string } = {},
   ) {
-    super(more.message ?? problems[code].message, more.cause === undefined ? undefined : { cause: more.cause });
+    super(
+      more.message ?? problems[code].message,
+      more.cause === undefined ? undefined : { cause: more.cause },
+    );
     this.code = code;
     this.status = problems[code].status;
     this.details = more.details;
