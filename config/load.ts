@@ -286,10 +286,13 @@ function readVariable(
   return undefined;
 }
 
+/** Names of other programs that are one slip away from ours. */
+const OTHERS = new Set(['SSL_CERT_FILE', 'SSL_KEY_FILE']);
+
 function nearMisses(env: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = [];
   for (const name of Object.keys(env).sort()) {
-    if (envNames.includes(name) || !env[name]) continue;
+    if (envNames.includes(name) || OTHERS.has(name) || !env[name]) continue;
     const bare = name.replace(/^(GATEHOUSE|GH)_+/i, '').toUpperCase();
     if (envNames.includes(bare)) {
       // Kubernetes sets <SERVICE>_PORT=tcp://… in every pod beside a service of that name.

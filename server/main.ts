@@ -32,8 +32,9 @@ async function main(): Promise<void> {
   const op = systemOp(db, 'start');
   if (!(await administratorExists(op))) {
     const link = await makeLink(op, { issuer, ttl: config.bootstrap.setupLinkTtl });
-    facts.Setup = link.url;
-    facts[''] = `works once, until ${link.expiresAt.toISOString()}; \`npm run setup-link\` prints another`;
+    facts['Setup link'] = link.url;
+    facts['Link works'] =
+      `once, until ${link.expiresAt.toISOString()}; \`npm run setup-link\` prints another`;
   }
   announce(config.log, 'Gatehouse is ready', facts);
 }

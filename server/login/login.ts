@@ -3,13 +3,12 @@
 //
 // Order matters: the attempt is counted before the hash is computed, so that parallel guesses are never evaluated
 // beyond the limit (A11); the hash is computed outside any transaction; then one transaction notes it all.
-import { inTransaction } from '../../drizzle/database.ts';
 import { type Account, findByEmail, rehash, signedIn } from '../accounts/accounts.ts';
 import { entry, write } from '../audit/audit.ts';
 import { actingAs, type Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
-import { type Interaction, locked, nextStep, proved } from '../oidc/interactions.ts';
+import { locked, nextStep, proved } from '../oidc/interactions.ts';
 import type { Passwords } from '../passwords/passwords.ts';
 
 export interface LoginParts {
@@ -38,7 +37,8 @@ export async function withPassword(
   parts: LoginParts,
 ): Promise<void> {
   const { lockouts, passwords } = parts;
-  const identifier = email.slice(0, IDENTIFIER_LENGTH);
+  // The cut may go through a character, and half of one cannot be stored.
+  const identifier = email.slice(0, IDENTIFIER_LENGTH).toWellFormed();
   const address = op.by.request?.address ?? '';
   const reservation = await lockouts.reserveSignIn(op, { identifier, address });
   if (!reservation.allowed) {
@@ -69,16 +69,14 @@ export async function withPassword(
 
 /** False: disabled, or the password changed, while the hash was computed. */
 const note = (op: Op, uid: string, browserHash: Buffer, account: Account): Promise<boolean> =>
-  inTransaction(op, (op) =>
-    locked(op, uid, browserHash, async (op, state: Interaction) => {
-      if (nextStep(state) !== 'password') return true;
-      if (!(await signedIn(op, account))) return false;
-      await proved(op, state, account);
-      const about = { subject: account.id, client: state.clientId };
-      await write(actingAs(op, 'account', account.id), [entry('signIn.succeeded', about, { amr: ['pwd'] })]);
-      return true;
-    }),
-  );
+  locked(op, uid, browserHash, async (op, state) => {
+    if (nextStep(state) !== 'password') return true;
+    if (!(await signedIn(op, account))) return false;
+    await proved(op, state, account);
+    const about = { subject: account.id, client: state.clientId };
+    await write(actingAs(op, 'account', account.id), [entry('signIn.succeeded', about, { amr: ['pwd'] })]);
+    return true;
+  });
 
 function reasonOf(
   account: Account | undefined,
