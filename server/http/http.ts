@@ -115,6 +115,8 @@ export function createHttp(config: Config, { log, ready }: HttpParts): FastifyIn
   function arrive(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request;
     dress(reply.raw, raw.url ?? '');
+    // Protocol errors have no field for it.
+    reply.raw.setHeader('X-Request-Id', request.id);
     if (log.isLevelEnabled('info')) noteEnd(request, reply);
     arrival.judge(raw, request.id);
   }

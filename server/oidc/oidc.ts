@@ -214,7 +214,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
       ctx: KoaContextWithOIDC,
       error: Error & { error_description?: string; error_detail?: string },
     ) => {
-      const why = (error.error_detail ?? error.error_description ?? '').slice(0, 300);
+      const why = (error.error_detail ?? error.error_description ?? '').slice(0, 300).toWellFormed();
       refusals.set(ctx, { error: error.message, why });
     };
     const emitter: NodeJS.EventEmitter = provider;

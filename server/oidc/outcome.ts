@@ -17,7 +17,9 @@ const AUTHENTICATED = new Set(['token', 'introspection', 'revocation']);
 export const isFailedAuthentication = (ctx: KoaContextWithOIDC): boolean =>
   AUTHENTICATED.has(ctx.oidc.route) && ctx.status === 401;
 
-const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 300) : '');
+/** Cut, and whole again where the cut went through a character: half of one cannot be stored. */
+const text = (value: unknown): string =>
+  typeof value === 'string' ? value.slice(0, 300).toWellFormed() : '';
 
 /** Adds the request's entries to the unit and answers who acted. */
 export function noteOutcome(

@@ -1,5 +1,6 @@
 // The protocol library's configuration: every feature set explicitly, so that an upgrade cannot switch one on
 // (R25). One instance holds one set of signing keys; server/oidc/oidc.ts builds a new one when the keys change.
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import Provider, {
   type Configuration,
   errors,
@@ -34,6 +35,24 @@ export const ROUTES = {
 
 const rulesOf = (client: unknown) => client as ExtraMetadata;
 const seconds = () => Math.floor(Date.now() / 1000);
+
+/** Signs the library's cookies with HMAC-SHA-256, newest key first; its own default is SHA-1 (ATK-A238, R47). */
+function cookieSigner(keys: readonly string[]) {
+  const mac = (data: string, key: string) =>
+    createHmac('sha256', Buffer.from(key, 'base64')).update(`gatehouse cookie\n${data}`).digest();
+  const index = (data: string, signature: string): number => {
+    const presented = Buffer.from(signature, 'base64url');
+    return keys.findIndex((key) => {
+      const wanted = mac(data, key);
+      return presented.length === wanted.length && timingSafeEqual(presented, wanted);
+    });
+  };
+  return {
+    sign: (data: string): string => mac(data, keys[0] as string).toString('base64url'),
+    index,
+    verify: (data: string, signature: string): boolean => index(data, signature) >= 0,
+  };
+}
 
 export interface ProviderParts {
   config: Config;
@@ -277,7 +296,9 @@ export function createProvider(parts: ProviderParts): Provider {
       },
       long: { ...cookie, path: '/' },
       short: { ...cookie },
-      keys: [...config.secrets.cookieKeys],
+      keys: cookieSigner(config.secrets.cookieKeys) as NonNullable<
+        NonNullable<Configuration['cookies']>['keys']
+      >,
     },
     features: features(parts),
     pkce: {
