@@ -1,5 +1,7 @@
 // Every route under wrong types, huge and deep bodies, broken encodings: an answer below 500 with a stable code, the
-// security headers on it, and a server that goes on. Routes are taken from the server itself, so a new one is fuzzed too.
+// security headers on it, and a server that goes on. Routes are taken from the server itself, so a new one is fuzzed too:
+// once on the HTTP base alone, and once on the whole server with a database, where valid credentials open the doors that
+// nonsense alone stops at.
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -14,6 +16,8 @@ import { createHttp } from '../server/http/http.ts';
 import { mountLibrary } from '../server/http/mount.ts';
 import { createLog } from '../server/lib/log.ts';
 import { problems } from '../server/lib/problems.ts';
+import { authorizePath, PASSWORD, pkce, startApp, tokens } from './harness/app.ts';
+import { formsOf } from './harness/browser.ts';
 
 const HOST = 'localhost:4000';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
@@ -49,7 +53,7 @@ interface Shot {
   body: string | Buffer;
 }
 
-function fire(port: number, { method, path, headers, body }: Shot) {
+function fire(port: number, { method, path, headers, body }: Shot, host = HOST) {
   return new Promise<{ status: number; headers: IncomingHttpHeaders; body: string } | null>(
     (resolve, reject) => {
       const request = httpRequest(
@@ -59,7 +63,7 @@ function fire(port: number, { method, path, headers, body }: Shot) {
           path,
           method,
           agent: false,
-          headers: { host: HOST, ...headers, 'content-length': String(Buffer.byteLength(body)) },
+          headers: { host, ...headers, 'content-length': String(Buffer.byteLength(body)) },
         },
         (response) => {
           text(response).then(
@@ -197,14 +201,21 @@ const shotAt = (route: KnownRoute): fc.Arbitrary<Shot> =>
       };
     });
 
+const INSIDE = /node_modules|\bat [\w.<>]+ \(|\.(ts|js|mjs):\d|postgres|SELECT |22P05|22021/;
+
 function isStable(answer: { status: number; headers: IncomingHttpHeaders; body: string }): boolean {
-  if (answer.status >= 500) return false;
-  if (answer.headers['x-frame-options'] !== 'DENY' || answer.headers['x-injected'] !== undefined)
-    return false;
-  if (answer.status < 400 || answer.body === '') return true;
-  if (answer.headers['content-type']?.startsWith('text/html')) return answer.body.includes('request');
-  const said = JSON.parse(answer.body) as { error: string | { code: string } };
-  return typeof said.error === 'string' ? /^[a-z_]+$/.test(said.error) : said.error.code in problems;
+  const { status, headers, body } = answer;
+  if (status >= 500) return false;
+  if (headers['x-frame-options'] !== 'DENY' || headers['x-injected'] !== undefined) return false;
+  const id = headers['x-request-id'];
+  if (typeof id !== 'string' || id.length < 36) return false;
+  if (status < 400 || body === '') return true;
+  if (INSIDE.test(body)) return false;
+  // A page says which request it was; a form that is shown again says it beside the field.
+  if (headers['content-type']?.startsWith('text/html')) return body.includes(id) || body.includes('<form');
+  const said = JSON.parse(body) as { error: string | { code: string }; meta?: { requestId: string } };
+  if (typeof said.error === 'string') return /^[a-z_]+$/.test(said.error);
+  return said.error.code in problems && said.meta?.requestId === id;
 }
 
 t.test(
@@ -229,6 +240,255 @@ t.test(
     t.equal(({} as { admin?: boolean }).admin, undefined);
   },
 );
+
+/** What the real server must never have said to its log while it was shot at. */
+function faults(lines: readonly string[]): string[] {
+  return lines.filter((line) => {
+    const { level } = JSON.parse(line) as { level: number };
+    return level >= 50 || /"22021"|"22P05"/.test(line);
+  });
+}
+
+t.test('O4 ATK-A082 ATK-A083 ATK-A084: every route of the whole server under fuzz', async (t) => {
+  t.setTimeout(120_000);
+  const running = await startApp(t, { LOG_LEVEL: 'debug', PAGE_RATE_LIMIT: '0', DEMO: 'true' });
+  const port = Number(new URL(running.issuer).port);
+  const host = new URL(running.issuer).host;
+  const routes = routesOf(running.app.http);
+  t.ok(routes.length >= 30, `${routes.length} routes`);
+
+  const person = await running.person();
+  const client = await running.client();
+  const browser = running.visitor();
+  await tokens(running, client, person, { browser });
+  const signIn = await browser.follow(
+    await browser.get(authorizePath(client, pkce(), { prompt: 'login', state: 's' })),
+  );
+  const uid = new URL(signIn.url).pathname.split('/').at(-1) as string;
+  const csrf = formsOf(signIn.body)[0]?.fields._csrf as string;
+  const cookie = browser
+    .cookies()
+    .map(({ name, value }) => `${name}=${value}`)
+    .join('; ');
+  const origin = running.issuer;
+
+  let shots = 0;
+  const holds = async (shot: Shot) => {
+    const answer = await fire(port, shot, host);
+    shots++;
+    return answer === null || isStable(answer);
+  };
+  const limits = { interruptAfterTimeLimit: 15_000 };
+  for (const route of routes) {
+    if (route.url.startsWith('/assets/')) continue;
+    await fc.assert(fc.asyncProperty(shotAt(route), holds), { numRuns: Math.ceil(RUNS / 2), ...limits });
+  }
+  t.same(faults(running.lines), [], 'no fault was logged by a stranger');
+
+  // The same person, signed in and half-way through a sign-in, with a valid form token.
+  const inside = (route: KnownRoute): fc.Arbitrary<Shot> =>
+    fc.record({ shot: shotAt(route), fields }).map(({ shot, fields }) => ({
+      ...shot,
+      method: route.methods.has('POST') ? 'POST' : shot.method,
+      path: route.url.replace(':uid', uid).replace(/:[^/]+/g, 'x'),
+      headers: {
+        ...shot.headers,
+        cookie,
+        origin,
+        'sec-fetch-site': 'same-origin',
+        accept: 'text/html',
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: `_csrf=${csrf}&${fields.replaceAll('_csrf', 'decision')}`,
+    }));
+  for (const route of routes) {
+    if (!/^\/(login|consent|interaction|account|setup|demo)\b/.test(route.url)) continue;
+    // These would end what the rest stands on.
+    if (/cancel|sign-out|logout/.test(route.url)) continue;
+    await fc.assert(fc.asyncProperty(inside(route), holds), { numRuns: Math.ceil(RUNS / 4), ...limits });
+  }
+  t.same(faults(running.lines), [], 'nor by a person with valid forms');
+  t.ok(shots > routes.length * 10, `${shots} requests`);
+  t.equal((await fire(port, { method: 'GET', path: '/readyz', headers: {}, body: '' }, host))?.status, 200);
+  t.equal(({} as { admin?: boolean }).admin, undefined);
+  t.equal((await browser.get('/livez')).status, 200);
+});
+
+t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone wrong', async (t) => {
+  t.setTimeout(120_000);
+  const running = await startApp(t, {
+    LOG_LEVEL: 'debug',
+    ACCOUNT_LOCKOUT_ATTEMPTS: '100',
+    ADDRESS_LOCKOUT_ATTEMPTS: '10000',
+    CLIENT_AUTH_LOCKOUT_ATTEMPTS: '10000',
+  });
+  const port = Number(new URL(running.issuer).port);
+  const host = new URL(running.issuer).host;
+  const person = await running.person();
+  const client = await running.client();
+  const open = await running.client({ public: true });
+  const { body: issued, browser } = await tokens(running, client, person);
+  const basic = `Basic ${Buffer.from(`${encodeURIComponent(client.id)}:${client.secret}`).toString('base64')}`;
+  const cookie = browser
+    .cookies()
+    .map(({ name, value }) => `${name}=${value}`)
+    .join('; ');
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+  // Just past every length at which text is cut, with a character of two units on the cut.
+  const long = fc
+    .constantFrom(199, 253, 254, 299, 319, 399, 4095, 5000)
+    .map((length) => `${'x'.repeat(length)}\u{1f600}y`);
+  const odd = fc
+    .oneof(
+      long,
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.constantFrom(
+        '',
+        ' ',
+        '\0',
+        '\ud800',
+        '-1',
+        '1e99',
+        'NaN',
+        '{}',
+        '[]',
+        'null',
+        '__proto__',
+        '%00',
+        '%',
+      ),
+      fc.constantFrom(
+        '{"id_token":{"__proto__":{"essential":true}}}',
+        '{"userinfo":[]}',
+        '{"id_token":{"acr":{"values":[[]]}}}',
+      ),
+      fc.constantFrom(
+        'none',
+        'login consent',
+        'code token',
+        'form_post',
+        'fragment',
+        'openid offline_access',
+        'javascript:0',
+      ),
+    )
+    .map((text) => encodeURIComponent(text.toWellFormed()));
+
+  const authorize = [
+    ...['scope', 'state', 'nonce', 'prompt', 'max_age', 'ui_locales', 'login_hint', 'acr_values', 'claims'],
+    ...['response_type', 'response_mode', 'redirect_uri', 'client_id', 'id_token_hint', 'display', 'request'],
+    ...[
+      'request_uri',
+      'registration',
+      'code_challenge',
+      'code_challenge_method',
+      'claims_locales',
+      'resource',
+      'web_message_uri',
+    ],
+  ];
+  const atToken = [
+    ...[
+      'grant_type',
+      'code',
+      'redirect_uri',
+      'code_verifier',
+      'refresh_token',
+      'scope',
+      'client_id',
+      'client_secret',
+    ],
+    ...[
+      'client_assertion',
+      'client_assertion_type',
+      'token',
+      'token_type_hint',
+      'access_token',
+      'resource',
+      'device_code',
+    ],
+  ];
+  const machine = fc
+    .record({
+      path: fc.constantFrom('/oauth2/token', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/userinfo'),
+      kind: fc.constantFrom('authorization_code', 'refresh_token', 'client_credentials', 'password'),
+      auth: fc.constantFrom<Record<string, string>>(
+        { authorization: basic },
+        {},
+        { authorization: `Bearer ${issued.access_token}` },
+      ),
+      odd: fc.array(fc.tuple(fc.constantFrom(...atToken), odd), { maxLength: 3 }),
+    })
+    .map(({ path, kind, auth, odd }): Shot => {
+      const fields = new Map([
+        ['grant_type', kind],
+        ...(auth.authorization ? [] : [['client_id', open.id] as [string, string]]),
+        ...odd,
+      ]);
+      return {
+        method: 'POST',
+        path,
+        headers: { ...form, ...auth },
+        body: [...fields].map((pair) => pair.join('=')).join('&'),
+      };
+    });
+  const visiting = fc
+    .record({
+      method: fc.constantFrom('GET', 'POST'),
+      path: fc.constantFrom('/oauth2/authorize', '/oauth2/logout'),
+      cookie: fc.constantFrom(
+        cookie,
+        '',
+        'gatehouse_session=x; gatehouse_session.sig=y; gatehouse_browser=z',
+      ),
+      accept: fc.constantFrom('text/html', 'application/json', '*/*'),
+      odd: fc.array(fc.tuple(fc.constantFrom(...authorize, 'post_logout_redirect_uri', 'logout_hint'), odd), {
+        maxLength: 3,
+      }),
+    })
+    .map(({ method, path, cookie, accept, odd }): Shot => {
+      const base = new URL(`http://x${authorizePath(client, pkce())}`).searchParams;
+      const fields = new Map([
+        ...[...base].map(([name, text]) => [name, encodeURIComponent(text)] as const),
+        ...odd,
+      ]);
+      const query = [...fields].map((pair) => pair.join('=')).join('&');
+      return method === 'GET'
+        ? { method, path: `${path}?${query}`, headers: { cookie, accept }, body: '' }
+        : { method, path, headers: { ...form, cookie, accept }, body: query };
+    });
+  const holds = async (shot: Shot) => {
+    const answer = await fire(port, shot, host);
+    return answer === null || isStable(answer);
+  };
+  const limits = { interruptAfterTimeLimit: 15_000 };
+  await fc.assert(fc.asyncProperty(machine, holds), { numRuns: RUNS * 6, ...limits });
+  t.same(faults(running.lines), [], 'machines');
+  await fc.assert(fc.asyncProperty(visiting, holds), { numRuns: RUNS * 6, ...limits });
+  t.same(faults(running.lines), [], 'browsers');
+
+  // The sign-in form itself, with everything right but what is typed.
+  const other = running.visitor();
+  const page = await other.follow(await other.get(authorizePath(client, pkce())));
+  const typed = fc.record({
+    email: fc.oneof(long, fc.string({ unit: 'binary' })),
+    password: fc.oneof(long, fc.string({ unit: 'binary' })),
+  });
+  await fc.assert(
+    fc.asyncProperty(typed, async ({ email, password }) => {
+      const answer = await other.submit(page, /password$/, {
+        email: email.toWellFormed(),
+        password: password.toWellFormed(),
+      });
+      return answer.status === 401 || answer.status === 400;
+    }),
+    { numRuns: RUNS, ...limits },
+  );
+  t.same(faults(running.lines), [], 'the sign-in form');
+  const last = await other.submit(page, /password$/, { email: person.email, password: PASSWORD });
+  t.equal(last.status, 303, 'and it still signs in');
+});
 
 t.test('O4 ATK-A087: bytes that are hardly HTTP end in 4xx or a closed connection', async (t) => {
   const { port } = await base(t);

@@ -1155,7 +1155,11 @@ t.test('R43: forms come from our own pages, in the browser they were made for', 
     t.equal(await post('a', `_csrf=${token}`, { cookie: 'x=1' }), 'request.formExpired', 'no browser cookie');
     const other = cookie.replace(/=.*/, `=${randomBytes(32).toString('base64url')}`);
     t.equal(await post('a', `_csrf=${token}`, { cookie: other }), 'request.formExpired', 'another browser');
-    t.equal(await post('a', `{"_csrf":["${token}"]}`, json), 'request.formExpired');
+    t.equal(await post('a', `{"_csrf":"${token}"}`, json), 'request.unsupportedMediaType', 'forms only');
+    t.equal(
+      await post('a', `_csrf=${token}`, { 'content-type': 'text/plain' }),
+      'request.unsupportedMediaType',
+    );
     t.equal(
       await post('a', 'x=1', {}, 'DELETE'),
       'request.formExpired',

@@ -272,6 +272,10 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
         );
       }
       mountLibrary(app, MOUNTED, (request, reply) => {
+        // The library answers preflights only, and knows no other OPTIONS.
+        const { origin, 'access-control-request-method': wanted } = request.headers;
+        if (request.method === 'OPTIONS' && !(origin && wanted))
+          throw new Problem('request.methodNotAllowed');
         const hash = PEOPLE.has(request.routeOptions.url ?? '') ? sha256(browser.id(request, reply)) : null;
         const unit = createUnit(db, factsOf(request), hash);
         const { handle } = generation();
