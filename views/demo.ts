@@ -14,10 +14,10 @@ export interface DemoHomeProps {
 export interface DemoResultProps {
   /** In order. Requests and responses are shown as they are, line by line; `note` says what the step is for. */
   steps: readonly { title: string; request: string; response: string; note: string }[];
-  /** Number of the step that is shown open, from 1. */
-  openStep: number;
-  /** What came of the last button. */
-  notice: string | null;
+  /** Numbers of the steps that are shown open, from 1. */
+  openSteps: readonly number[];
+  /** What came of the last button, and in which step. */
+  notice: { text: string; step: number } | null;
   /** Checked by the demo app before it shows them. */
   idTokenClaims: Readonly<Record<string, unknown>>;
   /** `decoded` is the readable content, or null for an opaque token. */
@@ -79,7 +79,7 @@ ${post(props.refreshAction, words.demo.refresh)}
 ${post(props.userinfoAction, words.demo.userinfo)}
 ${post(props.logoutAction, words.demo.signOut)}
 </div>
-${props.notice !== null && html`<div class="notice" role="status"><p>${props.notice}</p></div>`}
+${props.notice !== null && html`<div class="notice" role="status"><p>${props.notice.text} <a href="${`#step-${props.notice.step}`}">${words.demo.stepLink(props.notice.step)}</a></p></div>`}
 <section class="card">
 <h2>${words.demo.claims}</h2>
 <dl class="claims">
@@ -112,11 +112,11 @@ ${props.steps.map(
   (step, i) => html`<li id="step-${i + 1}">
 <h3>${step.title}</h3>
 <p>${step.note}</p>
-<details ${attributes({ open: i + 1 === props.openStep })}>
+<details ${attributes({ open: props.openSteps.includes(i + 1) })}>
 <summary>${words.demo.request}</summary>
 <pre><code>${step.request}</code></pre>
 </details>
-<details ${attributes({ open: i + 1 === props.openStep })}>
+<details ${attributes({ open: props.openSteps.includes(i + 1) })}>
 <summary>${words.demo.response}</summary>
 <pre><code>${step.response}</code></pre>
 </details>
@@ -169,7 +169,7 @@ const plain: DemoResultProps = {
     { name: 'Access token', value: 'an-example-of-an-opaque-access-token-xxxxxx', decoded: null },
     { name: 'Refresh token', value: 'an-example-of-a-refresh-token-xxxxxxxxxxxxx', decoded: null },
   ],
-  openStep: 1,
+  openSteps: [1],
   notice: null,
   refreshAction: '/demo/refresh',
   userinfoAction: '/demo/userinfo',
@@ -186,7 +186,7 @@ export const examples = {
   result: {
     plain,
     short: { ...plain, steps: [], tokens: [], refreshAction: null, userinfoAction: null },
-    again: { ...plain, openStep: 2, notice: 'There are new tokens.' },
+    again: { ...plain, openSteps: [2], notice: { text: 'There are new tokens.', step: 2 } },
     hostile: {
       ...plain,
       steps: [
@@ -208,7 +208,7 @@ export const examples = {
         { name: '"><script>', value: '</summary><script>', decoded: '</pre><img src=x onerror=alert(1)>' },
       ],
       logoutAction: 'data:text/html,x',
-      notice: '<script>alert(1)</script>',
+      notice: { text: '<script>alert(1)</script>', step: 1 },
     },
     longWords: {
       ...plain,

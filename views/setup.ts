@@ -21,6 +21,8 @@ export interface SetupAppProps {
   /** Posted: `_csrf`, `appId`, `name`, `kind` (`web` or `public`), `redirectUri`, `postLogoutUri` (may be empty). */
   action: string;
   csrf: string;
+  /** There is no app yet: the page is a step of the setup. */
+  first: boolean;
   /** The client_id the app will have: a form that is sent twice makes one app. */
   appId: string;
   values: { name: string; kind: 'web' | 'public'; redirectUri: string; postLogoutUri: string };
@@ -94,11 +96,12 @@ export function setupAppPage(props: SetupAppProps, words: Words = en): Html {
   const { values, errors } = props;
   const radio = (kind: 'web' | 'public', label: string, more: string): Html => html`
 <label class="option"><input ${attributes({ id: `kind-${kind}`, type: 'radio', name: 'kind', value: kind, checked: values.kind === kind, required: true })}><span>${label}<small>${more}</small></span></label>`;
+  const title = props.first ? words.setup.appTitle : words.setup.appTitleMore;
   return frame(words, {
-    title: words.setup.appTitle,
+    title,
     content: html`
-<p class="step">${words.setup.step(2, STEPS)}</p>
-<h1>${words.setup.appTitle}</h1>
+${props.first && html`<p class="step">${words.setup.step(2, STEPS)}</p>`}
+<h1>${title}</h1>
 <p class="lead">${words.setup.appIntro}</p>
 ${errors.form !== undefined && formError(errors.form)}
 ${form({
@@ -117,7 +120,7 @@ ${field(words, { name: 'redirectUri', label: words.setup.redirectUri, type: 'url
 ${field(words, { name: 'postLogoutUri', label: words.setup.postLogoutUri, type: 'url', value: values.postLogoutUri, autocomplete: 'off', optional: true, hint: words.setup.postLogoutUriHint, error: errors.postLogoutUri })}
 <button type="submit" class="primary">${words.setup.appSubmit}</button>`,
 })}
-${props.skipHref !== null && html`<p class="aside"><a href="${props.skipHref}">${words.setup.skip}</a></p>`}`,
+${props.skipHref !== null && html`<p class="aside"><a href="${props.skipHref}">${props.first ? words.setup.skip : words.setup.back}</a></p>`}`,
   });
 }
 
@@ -181,6 +184,7 @@ const setup: SetupProps = {
 const app: SetupAppProps = {
   action: '/setup/app',
   csrf: 'csrf-token',
+  first: true,
   appId: 'field-notes-7f3k',
   values: { name: '', kind: 'web', redirectUri: '', postLogoutUri: '' },
   errors: {},
@@ -248,6 +252,7 @@ export const examples = {
         kind: 'Choose one.',
         redirectUri: 'A redirect URI begins with https://, or with http://localhost.',
       },
+      first: false,
       skipHref: null,
     },
     hostile: {

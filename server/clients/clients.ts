@@ -48,6 +48,8 @@ const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as co
 
 /** The account pages are an app of their own: signing in there is the same flow as anywhere. */
 export const OWN_CLIENT = 'gatehouse-account';
+/** The built-in demo app. */
+export const DEMO_CLIENT = 'gatehouse-demo';
 
 const LIVE_SECRETS = 2;
 const CONTROL = /[\p{Cc}\p{Cs}]/u;

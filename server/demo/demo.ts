@@ -10,7 +10,7 @@ import type { Database } from '../../drizzle/database.ts';
 import { type DemoResultProps, demoHomePage, demoResultPage } from '../../views/demo.ts';
 import { problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
-import { ensureOwn } from '../clients/clients.ts';
+import { DEMO_CLIENT, ensureOwn } from '../clients/clients.ts';
 import type { Browser } from '../http/browser.ts';
 import { type Op, systemOp } from '../lib/op.ts';
 import { newSecret } from '../lib/secrets.ts';
@@ -23,7 +23,6 @@ export interface DemoRouteParts {
   browser: Browser;
 }
 
-const CLIENT = 'gatehouse-demo';
 const SCOPE = 'openid profile email offline_access';
 const HOME = '/demo';
 const RESULT = '/demo/result';
@@ -31,7 +30,7 @@ const RESULT = '/demo/result';
 /** The demo's client, made or brought up to date at start. */
 export const ensureDemoClient = (op: Op, issuer: string): Promise<void> =>
   ensureOwn(op, {
-    id: CLIENT,
+    id: DEMO_CLIENT,
     name: 'Demo app',
     public: true,
     scopes: SCOPE.split(' '),
@@ -52,23 +51,26 @@ const PATIENCE = 10;
 type Step = DemoResultProps['steps'][number];
 type StepName = keyof typeof en.demo.stepTitles;
 
-interface Pending {
-  state: string;
-  nonce: string;
-  verifier: string;
-  metadata: client.ServerMetadata;
+/** One sign-in: the library as it was set up for it, with the keys it keeps, and what it did. */
+interface Trial {
+  library: client.Configuration;
   steps: Step[];
 }
 
-interface Result {
-  metadata: client.ServerMetadata;
-  steps: Step[];
+interface Pending extends Trial {
+  state: string;
+  nonce: string;
+  verifier: string;
+}
+
+interface Result extends Trial {
   claims: Record<string, unknown>;
   sub: string;
   accessToken: string;
   idToken: string;
   refreshToken: string | null;
-  notice: string | null;
+  notice: DemoResultProps['notice'];
+  openSteps: number[];
 }
 
 interface Visit {
@@ -225,15 +227,15 @@ export async function demoRoutes(
     return sent !== undefined && /^[A-Za-z0-9_-]{43}$/.test(sent) ? sent : null;
   }
 
-  /** The library on this server, noting what it does in `steps`. */
-  function library(metadata: client.ServerMetadata, steps: Step[]): client.Configuration {
-    const configuration = new client.Configuration(metadata, CLIENT, undefined, client.None());
-    configuration[client.customFetch] = recording(steps);
-    configuration.timeout = PATIENCE;
-    if (!secure) client.allowInsecureRequests(configuration);
-    // The signature too, though the token comes straight from the server: here the check is to be seen.
-    client.enableNonRepudiationChecks(configuration);
-    return configuration;
+  async function begin(): Promise<Trial> {
+    const steps: Step[] = [];
+    const library = await client.discovery(new URL(issuer), DEMO_CLIENT, undefined, client.None(), {
+      [client.customFetch]: recording(steps),
+      timeout: PATIENCE,
+      // The signature is checked too, though the token comes straight from the server: here the check is to be seen.
+      execute: [client.enableNonRepudiationChecks, ...(secure ? [] : [client.allowInsecureRequests])],
+    });
+    return { library, steps };
   }
 
   const tryAgain = [
@@ -276,26 +278,19 @@ export async function demoRoutes(
   );
 
   scope.get(`${HOME}/start`, async (request, reply) => {
-    const steps: Step[] = [];
-    let metadata: client.ServerMetadata;
+    let trial: Trial;
     try {
-      const found = await client.discovery(new URL(issuer), CLIENT, undefined, client.None(), {
-        [client.customFetch]: recording(steps),
-        timeout: PATIENCE,
-        execute: secure ? [] : [client.allowInsecureRequests],
-      });
-      metadata = found.serverMetadata();
+      trial = await begin();
     } catch (error) {
       return faultPage(error, request, reply);
     }
     const pending: Pending = {
+      ...trial,
       state: client.randomState(),
       nonce: client.randomNonce(),
       verifier: client.randomPKCECodeVerifier(),
-      metadata,
-      steps,
     };
-    const url = client.buildAuthorizationUrl(library(metadata, steps), {
+    const url = client.buildAuthorizationUrl(trial.library, {
       redirect_uri: `${issuer}${HOME}/callback`,
       scope: SCOPE,
       // A refresh token comes only with consent given now (OIDC Core 11).
@@ -305,7 +300,7 @@ export async function demoRoutes(
       code_challenge: await client.calculatePKCECodeChallenge(pending.verifier),
       code_challenge_method: 'S256',
     });
-    note(steps, 'authorization', `GET ${targetOf(url)}\nhost: ${url.host}`, '');
+    note(trial.steps, 'authorization', `GET ${targetOf(url)}\nhost: ${url.host}`, '');
 
     let visit = visits.find(idOf(request));
     if (!visit) {
@@ -326,15 +321,12 @@ export async function demoRoutes(
       return send(reply, problemPage(gone), 400);
     }
     before.pending = before.pending.filter((one) => one !== pending);
-    const { steps, metadata } = pending;
-    const asked = steps.findLast(({ title }) => title === en.demo.stepTitles.authorization);
-    if (asked)
-      steps[steps.indexOf(asked)] = {
-        ...asked,
-        response: `303 See Other\nlocation: ${issuer}${targetOf(url)}`,
-      };
+    const { library, steps } = pending;
+    const asked = steps.findIndex(({ title }) => title === en.demo.stepTitles.authorization);
+    const response = `303 See Other\nlocation: ${issuer}${targetOf(url)}`;
+    if (steps[asked]) steps[asked] = { ...steps[asked], response };
     try {
-      const tokens = await client.authorizationCodeGrant(library(metadata, steps), url, {
+      const tokens = await client.authorizationCodeGrant(library, url, {
         pkceCodeVerifier: pending.verifier,
         expectedState: pending.state,
         expectedNonce: pending.nonce,
@@ -344,7 +336,7 @@ export async function demoRoutes(
       visits.end(idOf(request));
       const { id, visit } = visits.begin();
       reply.setCookie(cookieName, id, { ...cookie, maxAge: LIFE / 1000 });
-      visit.result = resultOf(tokens, { metadata, steps, notice: null });
+      visit.result = resultOf(tokens, { library, steps, notice: null, openSteps: [asked + 1] });
     } catch (error) {
       return faultPage(error, request, reply);
     }
@@ -361,7 +353,7 @@ export async function demoRoutes(
         reply,
         demoResultPage({
           steps: result.steps,
-          openStep: result.notice === null ? 1 : result.steps.length,
+          openSteps: result.openSteps,
           notice: result.notice,
           idTokenClaims: result.claims,
           tokens: [
@@ -383,20 +375,26 @@ export async function demoRoutes(
     async function act(
       request: FastifyRequest,
       reply: FastifyReply,
-      work: (visit: Visit, result: Result) => Promise<string>,
-      refused: string,
+      work: (result: Result) => Promise<Result>,
+      words: { done: string; refused: string },
     ) {
       const visit = visits.find(idOf(request));
       if (!visit?.result) return reply.redirect(HOME, 303);
+      const { steps } = visit.result;
+      let text = words.done;
       try {
-        const notice = await work(visit, visit.result);
-        visit.result = { ...visit.result, notice };
+        visit.result = await work(visit.result);
       } catch (error) {
         const answered =
           error instanceof client.ResponseBodyError || error instanceof client.WWWAuthenticateChallengeError;
         if (!answered) return faultPage(error, request, reply);
-        visit.result.notice = refused;
+        text = words.refused;
       }
+      visit.result = {
+        ...visit.result,
+        notice: { text, step: steps.length },
+        openSteps: [steps.length],
+      };
       return reply.redirect(RESULT, 303);
     }
 
@@ -404,13 +402,9 @@ export async function demoRoutes(
       act(
         request,
         reply,
-        async (visit, result) => {
-          const { metadata, steps } = result;
-          const tokens = await client.refreshTokenGrant(library(metadata, steps), result.refreshToken ?? '');
-          visit.result = resultOf(tokens, { ...result, metadata, steps });
-          return en.demo.refreshed;
-        },
-        en.demo.refreshRefused,
+        async (result) =>
+          resultOf(await client.refreshTokenGrant(result.library, result.refreshToken ?? ''), result),
+        { done: en.demo.refreshed, refused: en.demo.refreshRefused },
       ),
     );
 
@@ -418,11 +412,11 @@ export async function demoRoutes(
       act(
         request,
         reply,
-        async (_visit, { metadata, steps, accessToken, sub }) => {
-          await client.fetchUserInfo(library(metadata, steps), accessToken, sub);
-          return en.demo.userinfoAnswered;
+        async (result) => {
+          await client.fetchUserInfo(result.library, result.accessToken, result.sub);
+          return result;
         },
-        en.demo.userinfoRefused,
+        { done: en.demo.userinfoAnswered, refused: en.demo.userinfoRefused },
       ),
     );
 
@@ -432,7 +426,7 @@ export async function demoRoutes(
       visits.end(idOf(request));
       reply.clearCookie(cookieName, cookie);
       if (!result) return reply.redirect(HOME, 303);
-      const url = client.buildEndSessionUrl(library(result.metadata, []), {
+      const url = client.buildEndSessionUrl(result.library, {
         id_token_hint: result.idToken,
         post_logout_redirect_uri: `${issuer}${HOME}`,
       });
@@ -444,13 +438,14 @@ export async function demoRoutes(
 /** What a token answer leaves; what it does not bring anew stays as it was. */
 function resultOf(
   tokens: Awaited<ReturnType<typeof client.authorizationCodeGrant>>,
-  before: Pick<Result, 'metadata' | 'steps' | 'notice'> & Partial<Result>,
+  before: Trial & Pick<Result, 'notice' | 'openSteps'> & Partial<Result>,
 ): Result {
   const claims = tokens.claims();
   return {
-    metadata: before.metadata,
+    library: before.library,
     steps: before.steps,
     notice: before.notice,
+    openSteps: before.openSteps,
     claims: claims ? { ...claims } : (before.claims ?? {}),
     sub: claims?.sub ?? before.sub ?? '',
     accessToken: tokens.access_token,

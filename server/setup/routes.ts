@@ -10,7 +10,7 @@ import { setupAppDonePage, setupAppPage, setupClosedPage, setupPage } from '../.
 import { en } from '../../views/words.ts';
 import { checkEmail, SUPER_ADMIN } from '../accounts/accounts.ts';
 import { entry, write } from '../audit/audit.ts';
-import { create, type NewClient } from '../clients/clients.ts';
+import { create, DEMO_CLIENT, list, type NewClient, OWN_CLIENT } from '../clients/clients.ts';
 import { factsOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { limitPages } from '../http/limits.ts';
@@ -201,6 +201,9 @@ const APP_FIELDS: Readonly<Record<string, string>> = {
   post_logout_redirect_uris: 'postLogoutUri',
 };
 
+/** Apps that are here from the start. */
+const OURS: ReadonlySet<string> = new Set([OWN_CLIENT, DEMO_CLIENT]);
+
 interface AppForm {
   name: string;
   kind: string;
@@ -262,7 +265,7 @@ async function firstApp(
   });
   browser.guard(scope, (request) => personOf(request).sessionUid);
 
-  const formPage = (
+  const formPage = async (
     request: FastifyRequest,
     reply: FastifyReply,
     form: AppForm,
@@ -272,6 +275,7 @@ async function firstApp(
     send(
       reply,
       setupAppPage({
+        first: (await list(opOf(request))).every(({ id }) => OURS.has(id)),
         action: '/setup/app',
         csrf: browser.token(request, reply, personOf(request).sessionUid),
         appId,
@@ -331,6 +335,7 @@ async function firstApp(
       reply,
       problemPage({
         code: 'client.exists',
+        title: en.setup.existsTitle,
         message: en.setup.exists,
         requestId: request.id,
         actions: [

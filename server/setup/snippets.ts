@@ -44,7 +44,9 @@ function node({ issuer, clientId, clientSecret, redirectUri }: Described): Snipp
   return {
     title: 'openid-client',
     language: 'Node',
-    code: `// app.mjs: npm install openid-client@6, then: ${start}
+    code: `// app.mjs, a whole app. To install and start it:
+//   npm install openid-client@6
+//   ${start}
 import { createServer } from 'node:http';
 import * as client from 'openid-client';
 
@@ -53,9 +55,10 @@ const config = await client.discovery(
   new URL(${js(issuer)}),
   ${js(clientId)},
   undefined,
-  ${authentication},${insecure ? '\n  { execute: [client.allowInsecureRequests] }, // plain http is for localhost only' : ''}
+  ${authentication},${insecure ? '\n  // Plain http is for localhost only.\n  { execute: [client.allowInsecureRequests] },' : ''}
 );
-const pending = new Map(); // by state; in a real app this is in the session of the browser
+// By state; a real app keeps this in the session of the browser.
+const pending = new Map();
 
 createServer(async (request, response) => {
   const url = new URL(request.url, redirectUri);
@@ -84,7 +87,8 @@ createServer(async (request, response) => {
       expectedState: state,
       expectedNonce: nonce,
     });
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens.claims(), null, 2));
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(tokens.claims(), null, 2));
   } catch (error) {
     response.writeHead(400).end(\`Sign-in failed: \${error.message}\`);
   }

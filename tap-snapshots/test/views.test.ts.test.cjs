@@ -739,7 +739,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <button type="submit" class="secondary">Sign out of the demo app</button>
 </form>
 </div>
-<div class="notice" role="status"><p>There are new tokens.</p></div>
+<div class="notice" role="status"><p>There are new tokens. <a href="#step-2">Step 2</a></p></div>
 <section class="card">
 <h2>What the ID token says</h2>
 <dl class="claims">
@@ -872,7 +872,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <button type="submit" class="secondary">Sign out of the demo app</button>
 </form>
 </div>
-<div class="notice" role="status"><p>&lt;script&gt;alert(1)&lt;/script&gt;</p></div>
+<div class="notice" role="status"><p>&lt;script&gt;alert(1)&lt;/script&gt; <a href="#step-1">Step 1</a></p></div>
 <section class="card">
 <h2>What the ID token says</h2>
 <dl class="claims">
@@ -1827,7 +1827,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
-<title>Add your first app · Gatehouse</title>
+<title>Add an app · Gatehouse</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -1839,8 +1839,8 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
 <main>
 
-<p class="step">Step 2 of 2</p>
-<h1>Add your first app</h1>
+
+<h1>Add an app</h1>
 <p class="lead">An app is a website or program whose users sign in here.</p>
 
 
@@ -2060,7 +2060,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <h1>You need a setup link</h1>
 <p class="lead" role="alert">The first administrator is made with a link that only who runs the server can see. It was printed when the server started.</p>
-<p>To print another one, run this where the server is installed, while it runs:</p>
+<p>To print another one, run this where the server is installed:</p>
 <pre><code>npm run setup-link</code></pre>
 <p class="small quiet">Then open the address it prints. A link works once.</p>
 <dl class="reference"><div><dt>Request ID</dt><dd><code>req-1</code></dd></div></dl>
@@ -2089,7 +2089,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <h1>This setup link does not work</h1>
 <p class="lead" role="alert">It has been used, has expired, or was not copied whole.</p>
-<p>To print another one, run this where the server is installed, while it runs:</p>
+<p>To print another one, run this where the server is installed:</p>
 <pre><code>npm run setup-link</code></pre>
 <p class="small quiet">Then open the address it prints. A link works once.</p>
 <dl class="reference"><div><dt>Request ID</dt><dd><code>&lt;/code&gt;&lt;script&gt;alert(1)&lt;/script&gt;</code></dd></div></dl>
