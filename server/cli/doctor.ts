@@ -301,8 +301,17 @@ async function signingKeys(op: Op, config: Config, ring: KeyRing): Promise<Findi
   if (active.length === 0) {
     return warning('signing keys', 'There are none yet.', 'The first start of the server makes them.');
   }
-  // Opens each of them.
-  await keys.current(op);
+  try {
+    // Opens each of them.
+    await keys.current(op);
+  } catch (error) {
+    if (faultCode(error)?.includes('.') === false) throw error;
+    return fault(
+      'signing keys',
+      (error as Error).message,
+      'Restore the database and its encryption keys from one backup, or make new ones: gatehouse keys rotate --compromised.',
+    );
+  }
   return ok('signing keys', `Signing are ${active.map(({ alg, kid }) => `${alg} ${kid}`).join(', ')}.`);
 }
 
@@ -364,7 +373,9 @@ async function database(config: Config): Promise<Finding[]> {
       return error.faults.map((one) => fault('key files', one, 'See docs/configuration.md, “Keys”.'));
     }
     if (error instanceof EmbeddedError) return [fault('database', error.message, `See ${dataDir}.`)];
-    throw error;
+    if (config.database.url === null) throw error;
+    const { message } = error as Error;
+    return [fault('database', `DATABASE_URL or DATABASE_OWNER_URL: ${message}.`, 'Write it in that form.')];
   }
   try {
     try {

@@ -32,8 +32,10 @@ export async function commandLineDocument(): Promise<string> {
 
 In a clone: \`npm run gatehouse -- account list\`. In the container: \`node server/cli.ts account list\`.
 
-${program.description()} Commands read the same settings as the server ([configuration.md](configuration.md)), so
-run them from the same folder and with the same environment. They bring the database up to date first; \`doctor\` and
+${program.description()}
+
+They read the same settings as the server ([configuration.md](configuration.md)): run them from the same folder and with
+the same environment. They bring the database up to date first; \`doctor\` and
 \`health\` change nothing.
 
 - Every command takes \`--json\` and then prints one JSON value; failures are \`{"error": {"code", "message", "details"}}\`.

@@ -77,23 +77,29 @@ export const minute = (at: Date | null): string =>
 const SENTENCES: ReadonlySet<string> = new Set(['Problem', 'SettingsError', 'EmbeddedError', 'UsageError']);
 
 /** As the log would write it, without credentials and bound values. */
-async function redacted(error: unknown): Promise<string> {
+async function redacted(error: unknown): Promise<{ type: string; message: string }> {
   const { createLog } = await import('../lib/log.ts');
   let line = '{}';
-  const log = createLog({ level: 'error', format: 'json' }, { write: (text) => (line = text) });
-  log.error({ err: error instanceof Error ? error : new Error(String(error)) });
+  const keep = (text: string) => {
+    line = text;
+  };
+  createLog({ level: 'error', format: 'json' }, { write: keep }).error({
+    err: error instanceof Error ? error : new Error(String(error)),
+  });
   const { err } = JSON.parse(line) as { err?: { type?: string; message?: string } };
-  const message = err?.message ?? 'unknown fault';
-  return err?.type === undefined || err.type === 'Error' ? message : `${err.type}: ${message}`;
+  return { type: err?.type ?? 'Error', message: err?.message ?? 'unknown fault' };
 }
 
 async function sentenceOf(error: unknown): Promise<string> {
   if (error instanceof Error && SENTENCES.has(error.name)) return error.message;
   const { faultCode, isUnavailable } = await import('../../drizzle/database.ts');
+  const code = faultCode(error) ?? '';
   if (isUnavailable(error)) {
-    return `The database is not available (${faultCode(error)}). Check that it runs and what DATABASE_URL says; gatehouse doctor looks closer.`;
+    return `The database is not available (${code}). Check that it runs and what DATABASE_URL says; gatehouse doctor looks closer.`;
   }
-  return redacted(error);
+  const { type, message } = await redacted(error);
+  if (/^[0-9A-Z]{5}$/.test(code)) return `The database refuses: ${message} (${code}).`;
+  return type === 'Error' ? message : `${type}: ${message}`;
 }
 
 /** What to write to standard error: sentences, or with `json` one JSON value. */
