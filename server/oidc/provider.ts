@@ -33,6 +33,19 @@ export const ROUTES = {
   end_session: '/oauth2/logout',
 } as const;
 
+/** The subject of an ID token that the library verified when the request came in. */
+const subjectOf = (idToken: unknown): unknown =>
+  typeof idToken === 'string'
+    ? JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()).sub
+    : undefined;
+
+/** One claim of the claims parameter (Core 5.5.1). */
+interface ClaimRequest {
+  essential?: unknown;
+  value?: unknown;
+  values?: unknown;
+}
+
 const rulesOf = (client: unknown) => client as ExtraMetadata;
 const seconds = () => Math.floor(Date.now() / 1000);
 
@@ -133,6 +146,23 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
       const acrs = typeof params.acr_values === 'string' ? params.acr_values.split(' ') : [];
       if (acrs.length > 0 && !acrs.includes(ACR_PASSWORD)) {
         throw new errors.UnmetAuthenticationRequirements('none of the requested acr_values can be met');
+      }
+      // The library would ask for a sign-in again and again for what no sign-in can bring.
+      const { acr, sub } = (ctx.oidc.claims.id_token ?? {}) as Record<
+        string,
+        ClaimRequest | null | undefined
+      >;
+      const unmet = (wanted: unknown[]) => !wanted.includes(ACR_PASSWORD);
+      if (
+        acr?.essential === true &&
+        ((acr.value !== undefined && unmet([acr.value])) || (Array.isArray(acr.values) && unmet(acr.values)))
+      ) {
+        throw new errors.UnmetAuthenticationRequirements('the essential acr cannot be met');
+      }
+      // Nor does it look at id_token_hint once somebody has signed in: anybody would do (Core 3.1.2.1).
+      const expected = subjectOf(params.id_token_hint) ?? sub?.value;
+      if (ctx.oidc.result?.login && expected !== undefined && expected !== ctx.oidc.session?.accountId) {
+        throw new errors.LoginRequired('another account than the requested one signed in');
       }
       return Check.NO_NEED_TO_PROMPT;
     }),
