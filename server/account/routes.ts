@@ -9,14 +9,14 @@ import { problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { SUPER_ADMIN } from '../accounts/accounts.ts';
 import { ensureOwn, type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
-import { listOf as consentsOf, revoke } from '../clients/consents.ts';
+import { listOf as consentsOf, revoke } from '../consents/consents.ts';
 import { factsOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { actingAs, type Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { newSecret } from '../lib/secrets.ts';
 import type { Oidc, SignedIn } from '../oidc/oidc.ts';
-import { ROUTES } from '../oidc/provider.ts';
+import { ROUTES } from '../oidc/oidc.ts';
 import { rolesOf } from '../roles/roles.ts';
 import { listOf as sessionsOf } from '../sessions/sessions.ts';
 

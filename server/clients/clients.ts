@@ -344,8 +344,8 @@ export function createKnownClients(db: Database) {
     else known.clear();
   };
 
-  async function load(id: string): Promise<KnownClient | null> {
-    const rows = await db
+  async function load(on: Database, id: string): Promise<KnownClient | null> {
+    const rows = await on
       .select({ client: clients, hash: clientSecrets.secretHash, until: clientSecrets.expiresAt })
       .from(clients)
       .leftJoin(clientSecrets, eq(clientSecrets.clientId, clients.id))
@@ -377,11 +377,15 @@ export function createKnownClients(db: Database) {
       listening = false;
       await unlisten?.().catch(() => {});
     },
-    async find(id: string): Promise<KnownClient | null> {
+    /**
+     * `on`: the caller's transaction, if it is in one. A second connection taken while holding the first is how
+     * a pool of requests comes to wait for itself.
+     */
+    async find(id: string, on: Database = db): Promise<KnownClient | null> {
       const kept = known.get(id);
       if (kept && listening && Date.now() - kept.at < STALE_AFTER) return kept.client;
       const begun = generation;
-      const client = await load(id);
+      const client = await load(on, id);
       if (client && begun === generation) {
         if (known.size >= KEPT) known.clear();
         known.set(id, { client, at: Date.now() });

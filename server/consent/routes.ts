@@ -7,7 +7,7 @@ import { consentPage } from '../../views/consent.ts';
 import { find as findAccount } from '../accounts/accounts.ts';
 import { entry, write } from '../audit/audit.ts';
 import { type KnownClients, SCOPES } from '../clients/clients.ts';
-import { consentedScopes, record } from '../clients/consents.ts';
+import { consentedScopes, record } from '../consents/consents.ts';
 import { factsOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { allowFormTarget } from '../http/headers.ts';
@@ -63,7 +63,7 @@ export function consentRoutes(
   async function parties(op: Op, state: Interaction) {
     const { session } = state;
     const epoch = session ? await sessionEpoch(op, session) : null;
-    const app = await clients.find(state.clientId);
+    const app = await clients.find(state.clientId, op.db);
     if (!session || epoch === null || !app) {
       throw new InteractionOver('expired', { clientId: state.clientId, href: beginAgain(state) });
     }

@@ -14,7 +14,7 @@ import { DEMO_CLIENT, ensureOwn } from '../clients/clients.ts';
 import type { Browser } from '../http/browser.ts';
 import { type Op, systemOp } from '../lib/op.ts';
 import { newSecret } from '../lib/secrets.ts';
-import { ROUTES } from '../oidc/provider.ts';
+import { ROUTES } from '../oidc/oidc.ts';
 import { administratorExists } from '../roles/roles.ts';
 
 export interface DemoRouteParts {

@@ -14,7 +14,7 @@ import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { finish, type Interaction, load, locked, nextStep } from '../oidc/interactions.ts';
 import type { Oidc } from '../oidc/oidc.ts';
-import { ACR_PASSWORD } from '../oidc/provider.ts';
+import { ACR_PASSWORD } from '../oidc/oidc.ts';
 import { type LoginParts, withPassword } from './login.ts';
 
 export interface LoginRouteParts extends LoginParts {

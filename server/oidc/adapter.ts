@@ -332,7 +332,7 @@ const replayDetections = {
 export function createAdapter({ clients, config }: AdapterParts): (model: string) => Adapter {
   const knownClients = {
     async find(id: string) {
-      const client = await clients.find(id);
+      const client = await clients.find(id, unitOf().db());
       return client ? (metadataOf(client) as AdapterPayload) : undefined;
     },
   };
@@ -361,9 +361,11 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
         unit.rotating = { hash, value: id };
         return;
       }
-      // A parallel use won while we waited for its row: inside the window we share its successor (P3).
-      const [row] = await run(writing, rows.FIND_REFRESH_TOKEN, [hash, new Date().toISOString()]);
-      const successor = row ? successorOf(id, row) : null;
+      // Our read found it unspent, so this use began before anybody had the successor: however long we waited for
+      // the winner, and whatever has become of the successor since, we are parallel and share it (P3).
+      const [row] = await run(writing, rows.FIND_REFRESH_TOKEN, [hash, unit.now.toISOString()]);
+      const sealed = row?.successor_sealed as Buffer | null | undefined;
+      const successor = sealed ? openUnder(id, SUCCESSOR, sealed) : null;
       if (successor !== null) {
         unit.replayedSuccessor = successor;
         return;
@@ -380,10 +382,11 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
         await run(await unit.writing(), rows.INSERT_REFRESH_TOKEN, parameters);
         return;
       }
-      const client = await clients.find(payload.clientId as string);
+      const writing = await unit.writing();
+      const client = await clients.find(payload.clientId as string, writing);
       const window = client?.row.refreshReplayWindow ?? config.tokens.refreshReplayWindow;
       const sealed = window > 0 ? sealUnder(old.value, SUCCESSOR, id) : null;
-      await run(await unit.writing(), rows.INSERT_SUCCESSOR, [...parameters, old.hash, sealed, window]);
+      await run(writing, rows.INSERT_SUCCESSOR, [...parameters, old.hash, sealed, window]);
     },
     async destroy(id: string) {
       await run(await unitOf().writing(), rows.DELETE_REFRESH_TOKEN, [sha256(id)]);

@@ -27,6 +27,8 @@ import { createProvider, ROUTES } from './provider.ts';
 import type { AccountRow } from './rows.ts';
 import { createUnit, currentUnit, runUnit, type Unit, unitOf, writeEntries } from './unit.ts';
 
+export { ACR_PASSWORD, ROUTES } from './provider.ts';
+
 export interface OidcParts {
   config: Config;
   db: Database;

@@ -12,7 +12,7 @@ import { logoutPage, signedOutPage } from '../../views/logout.ts';
 import { allClaimsOf } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
-import { consentedScopes } from '../clients/consents.ts';
+import { consentedScopes } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { sameDigest, sha256 } from '../lib/secrets.ts';
 import { grantFor } from './grants.ts';
@@ -96,9 +96,9 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
   const claims = [...ctx.oidc.requestParamClaims].filter((claim) => !grant?.getOIDCClaims().includes(claim));
   if (grant && missing.length === 0 && claims.length === 0) return grant;
 
-  const known = await clients.find(client.clientId);
-  if (!known) return grant;
   const unit = unitOf();
+  const known = await clients.find(client.clientId, unit.db());
+  if (!known) return grant;
   const { firstParty } = known.row;
   const allowed = firstParty ? missing : await consentedScopes(unit.op(), account.accountId, known.row);
   const scopes = missing.filter((scope) => allowed.includes(scope));
@@ -215,7 +215,7 @@ const features = ({ clients }: ProviderParts): Configuration['features'] =>
       ) =>
         client.clientAuthMethod !== 'none' &&
         (token.clientId === client.clientId ||
-          (await clients.find(client.clientId))?.row.resourceServer === true),
+          (await clients.find(client.clientId, unitOf().db()))?.row.resourceServer === true),
     },
     jwtIntrospection: { enabled: false },
     jwtResponseModes: { enabled: false },

@@ -16,9 +16,19 @@ export interface AccountRow {
 type Parameter = string | number | boolean | null | Buffer;
 export type Row = Record<string, unknown>;
 
-/** Runs one of the constant texts of this room, prepared. */
-export const run = async (db: Database, text: string, parameters: Parameter[]): Promise<Row[]> =>
-  (await db.$client.unsafe(text, parameters, { prepare: true })) as unknown as Row[];
+/** What broke a transaction: to every later statement PostgreSQL only says that it is broken (25P02). */
+const broken = new WeakMap<Database, unknown>();
+
+/** Runs one of the constant texts of this room, prepared. A broken transaction rejects with what broke it. */
+export async function run(db: Database, text: string, parameters: Parameter[]): Promise<Row[]> {
+  try {
+    return (await db.$client.unsafe(text, parameters, { prepare: true })) as unknown as Row[];
+  } catch (error) {
+    if (!db.inTransaction) throw error;
+    if (!broken.has(db)) broken.set(db, error);
+    throw broken.get(db);
+  }
+}
 
 export const ACCOUNT_COLUMNS = `
   a.id AS a_id, a.email AS a_email, extract(epoch FROM a.email_verified_at)::float8 AS a_email_verified_at,

@@ -1,6 +1,6 @@
 // What a developer pastes to connect an app: complete, with this server's addresses and this app's values. Every value
 // is quoted for the language it stands in, for a redirect URI may hold what a shell or a template would act upon.
-import { ROUTES } from '../oidc/provider.ts';
+import { ROUTES } from '../oidc/oidc.ts';
 
 export interface Described {
   issuer: string;

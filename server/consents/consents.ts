@@ -5,10 +5,10 @@ import { inTransaction } from '../../drizzle/database.ts';
 import { and, desc, eq, isNull } from '../../drizzle/orm.ts';
 import { clients, consents } from '../../drizzle/schema/clients.ts';
 import { entry, write } from '../audit/audit.ts';
+import type { ClientRow } from '../clients/clients.ts';
 import type { Op } from '../lib/op.ts';
 import { sha256base64url } from '../lib/secrets.ts';
 import { revokeGrants } from '../sessions/sessions.ts';
-import type { ClientRow } from './clients.ts';
 
 /** What a person sees of an app before consenting; a change of any of it asks again. */
 const fingerprint = (client: Pick<ClientRow, 'name' | 'clientUri' | 'redirectUris'>): string =>
