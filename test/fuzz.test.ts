@@ -19,6 +19,8 @@ import { problems } from '../server/lib/problems.ts';
 import { authorizePath, PASSWORD, pkce, startApp, tokens } from './harness/app.ts';
 import { formsOf } from './harness/browser.ts';
 
+t.setTimeout(300_000);
+
 const HOST = 'localhost:4000';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
 
@@ -244,13 +246,12 @@ t.test(
 /** What the real server must never have said to its log while it was shot at. */
 function faults(lines: readonly string[]): string[] {
   return lines.filter((line) => {
-    const { level } = JSON.parse(line) as { level: number };
-    return level >= 50 || /"22021"|"22P05"/.test(line);
+    const { level } = JSON.parse(line) as { level: string };
+    return level === 'error' || level === 'fatal' || /"22021"|"22P05"/.test(line);
   });
 }
 
 t.test('O4 ATK-A082 ATK-A083 ATK-A084: every route of the whole server under fuzz', async (t) => {
-  t.setTimeout(120_000);
   const running = await startApp(t, { LOG_LEVEL: 'debug', PAGE_RATE_LIMIT: '0', DEMO: 'true' });
   const port = Number(new URL(running.issuer).port);
   const host = new URL(running.issuer).host;
@@ -315,7 +316,6 @@ t.test('O4 ATK-A082 ATK-A083 ATK-A084: every route of the whole server under fuz
 });
 
 t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone wrong', async (t) => {
-  t.setTimeout(120_000);
   const running = await startApp(t, {
     LOG_LEVEL: 'debug',
     ACCOUNT_LOCKOUT_ATTEMPTS: '100',
@@ -463,9 +463,9 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
     return answer === null || isStable(answer);
   };
   const limits = { interruptAfterTimeLimit: 15_000 };
-  await fc.assert(fc.asyncProperty(machine, holds), { numRuns: RUNS * 6, ...limits });
+  await fc.assert(fc.asyncProperty(machine, holds), { numRuns: RUNS * 4, ...limits });
   t.same(faults(running.lines), [], 'machines');
-  await fc.assert(fc.asyncProperty(visiting, holds), { numRuns: RUNS * 6, ...limits });
+  await fc.assert(fc.asyncProperty(visiting, holds), { numRuns: RUNS * 4, ...limits });
   t.same(faults(running.lines), [], 'browsers');
 
   // The sign-in form itself, with everything right but what is typed.

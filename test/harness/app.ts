@@ -1,7 +1,6 @@
 // The whole server in this process, on a fresh database, listening on a port of its own: rooms, routes, jobs.
 // And the people and apps of a test.
 import { createHash, randomBytes } from 'node:crypto';
-import pino from 'pino';
 import type { Test } from 'tap';
 import { loadConfig } from '../../config/load.ts';
 import { closeDatabase, type Database, openDatabase } from '../../drizzle/database.ts';
@@ -9,6 +8,7 @@ import { create as createAccount } from '../../server/accounts/accounts.ts';
 import { type App, createApp } from '../../server/app.ts';
 import { type ClientRow, create as createClient, type NewClient } from '../../server/clients/clients.ts';
 import { checkCanary } from '../../server/lib/canary.ts';
+import { createLog } from '../../server/lib/log.ts';
 import { type Op, systemOp } from '../../server/lib/op.ts';
 import { createKeyRing } from '../../server/lib/seal.ts';
 import { createPasswords } from '../../server/passwords/passwords.ts';
@@ -60,11 +60,12 @@ export async function startApp(t: Test, env: Record<string, string> = {}): Promi
       ENCRYPTION_KEYS: newKey(),
       COOKIE_KEYS: newKey(),
       LOG_LEVEL: 'info',
+      LOG_FORMAT: 'json',
       ...env,
     },
   });
   const lines: string[] = [];
-  const log = pino({ level: config.log.level }, { write: (line: string) => void lines.push(line) });
+  const log = createLog(config.log, { write: (line: string) => void lines.push(line) });
   const db = openDatabase(database.app, config.database, 'test app');
   const ring = createKeyRing(config.secrets.encryptionKeys);
   await checkCanary(systemOp(db, 'test'), ring);
