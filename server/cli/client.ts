@@ -7,7 +7,10 @@ import {
   find,
   list,
   type NewClient,
+  RESPONSE_MODES,
   removeSecret,
+  SCOPES,
+  SIGNING_ALGS,
   secretsOf,
 } from '../clients/clients.ts';
 import type { Op } from '../lib/op.ts';
@@ -200,9 +203,11 @@ export function add(program: Command): void {
     .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
     .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))
     .addOption(several('--origin <origin>', 'browser origins that may call the token and userinfo endpoints'))
-    .addOption(several('--scope <scope>', 'the scopes it may ask for; all of them otherwise'))
-    .addOption(several('--response-mode <mode>', 'query, form_post, fragment; the first two otherwise'))
-    .option('--alg <alg>', 'signs its ID tokens: ES256, RS256 or EdDSA; ES256 otherwise')
+    .addOption(several('--scope <scope>', `what it may ask for: ${SCOPES.join(', ')}; all of them otherwise`))
+    .addOption(
+      several('--response-mode <mode>', `${RESPONSE_MODES.join(', ')}; query and form_post otherwise`),
+    )
+    .option('--alg <alg>', `signs its ID tokens: ${SIGNING_ALGS.join(', ')}; ES256 otherwise`)
     .option('--access-token-ttl <seconds>', 'how long its access tokens live, if shorter than usual')
     .option('--first-party', 'people are not asked for consent')
     .option('--resource-server', 'it may introspect tokens')

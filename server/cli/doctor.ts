@@ -1,8 +1,9 @@
 // Looks at everything that has to be right before people can sign in, and says what to do about what is not.
 // It changes nothing: it neither migrates nor makes keys, so that it may be run beside anything at any time.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig, SettingsError, withKeyFiles } from '../../config/load.ts';
 import type { Config } from '../../config/options.ts';
@@ -355,7 +356,8 @@ async function asked(connection: Connection, look: (db: Database) => Promise<Fin
 
 async function database(config: Config): Promise<Finding[]> {
   const { dataDir } = config.server;
-  if (config.database.url === null && (!existsSync(dataDir) || readdirSync(dataDir).length === 0)) {
+  const begun = ['start.lock', 'postgres'].some((name) => existsSync(join(dataDir, name)));
+  if (config.database.url === null && !begun) {
     return [
       warning('database', `There is none in ${dataDir} yet.`, 'The first start of the server makes it.'),
     ];

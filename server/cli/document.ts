@@ -38,7 +38,7 @@ They read the same settings as the server ([configuration.md](configuration.md))
 the same environment. They bring the database up to date first; \`doctor\` and
 \`health\` change nothing.
 
-- Every command takes \`--json\` and then prints one JSON value; failures are \`{"error": {"code", "message", "details"}}\`.
+- Every command takes \`--json\` and then prints one JSON value; a failure with exit code 1 is \`{"error": {"code", "message", "details"}}\`.
 - Results go to standard output, failures as sentences to standard error.
 - Exit codes: 0 done; 1 it could not be done, or \`doctor\` found a fault; 2 it was not asked for properly.
 - Passwords are never arguments: they come from \`--password-file\`, from standard input, or are asked for at a terminal.

@@ -11,7 +11,7 @@ import { command, prints } from './terminal.ts';
 const PATIENCE = 3000;
 const LONGEST = 1000;
 
-export interface Health {
+interface Health {
   alive: boolean;
   /** A sentence. */
   says: string;

@@ -4,15 +4,21 @@ import { openStore, type Store } from '../store.ts';
 
 /** Runs `work` as `system/cli`; what was opened is closed on every path, also on Ctrl-C. */
 export async function withStore<T>(work: (op: Op, store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore({ env: process.env, cwd: process.cwd(), role: 'command' });
-  const interrupted = (_signal: NodeJS.Signals, number: number) => {
-    store.close().finally(() => process.exit(128 + number));
+  const opening = openStore({ env: process.env, cwd: process.cwd(), role: 'command' });
+  const interrupted = async (_signal: NodeJS.Signals, number: number) => {
+    // Half of an opening cannot be undone, so it is waited for: else PostgreSQL would be left running.
+    await opening.then((store) => store.close()).catch(() => {});
+    process.exit(128 + number);
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
-    return await work(systemOp(store.db, 'cli'), store);
+    const store = await opening;
+    try {
+      return await work(systemOp(store.db, 'cli'), store);
+    } finally {
+      await store.close();
+    }
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-    await store.close();
   }
 }
