@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { loadConfig } from '../config/load.ts';
 import { disable } from '../server/accounts/accounts.ts';
 import { addSecret, createKnownClients, type NewClient, removeSecret } from '../server/clients/clients.ts';
-import { listOf as consentsOf, revoke as revokeConsent } from '../server/clients/consents.ts';
+import { listOf as consentsOf, revoke as revokeConsent } from '../server/consents/consents.ts';
 import { routesOf } from '../server/http/failures.ts';
 import { createAdapter } from '../server/oidc/adapter.ts';
 import { createProvider, ROUTES } from '../server/oidc/provider.ts';
@@ -825,6 +825,256 @@ t.test('the person in front', async (t) => {
           JSON.stringify(Object.keys(params)),
         );
       }
+    },
+  );
+});
+
+t.test('consent', async (t) => {
+  const app = await startApp(t);
+  const scopesOn = (page: Page) => {
+    const [asked = '', held = ''] = page.body.split('You have already allowed it to:');
+    return { asked, held };
+  };
+
+  await t.test('P9: remembered across sessions, asked again when widened, and what is listed', async (t) => {
+    const rp = await relying(app);
+    const person = await app.person();
+    await signIn(rp, app, person, { scope: 'openid email' });
+    const browser = app.visitor();
+    const elsewhere = await relying(app);
+    await signIn(elsewhere, app, person, {}, { browser });
+    const remembered = await authorize(rp, app, null, { scope: 'openid email' }, { browser });
+    t.ok(remembered.callback?.searchParams.get('code'), 'a new session, no question');
+
+    const wider = await authorize(rp, app, null, { scope: 'openid email phone' }, { browser });
+    t.equal(pageOf(wider.page), 'consent');
+    const { asked, held } = scopesOn(wider.page);
+    t.match(asked, /telephone/);
+    t.notMatch(asked, /See your e-mail address/);
+    t.match(held, /See your e-mail address/);
+    t.equal(
+      errorIn(await authorize(rp, app, null, { scope: 'openid email phone', prompt: 'none' }, { browser })),
+      'consent_required',
+    );
+    const refused = await browser.submit(wider.page, /^\/consent\/[^/]+$/, { decision: 'deny' });
+    t.equal(errorIn({ callback: left(await browser.follow(refused)) }), 'access_denied');
+    t.equal(pageOf((await authorize(rp, app, null, { scope: 'openid phone' }, { browser })).page), 'consent');
+    const { claims } = await signIn(rp, app, person, { scope: 'openid email phone' }, { browser });
+    t.equal(claims.sub, person.id);
+    const [inForce, ...rest] = await consentsOf(app.op(), person.id);
+    t.equal(rest.length, 1, 'one of each app');
+    t.strictSame(inForce?.scopes, ['openid', 'email', 'phone']);
+    const history = (await consentsOf(app.op(), person.id, 'all')).map(({ endReason }) => endReason);
+    t.strictSame(history, [null, null, 'widened']);
+    const refusals = (await app.events('consent.refused')).filter(
+      ({ subject_id }) => subject_id === person.id,
+    );
+    t.equal(refusals.length, 1);
+  });
+
+  await t.test('P9: an app that looks different from what was allowed asks again', async (t) => {
+    const person = await app.person();
+    for (const change of ['name', 'redirect']) {
+      const rp = await relying(app);
+      const { browser } = await signIn(rp, app, person);
+      const { id } = rp.client;
+      if (change === 'name') await app.db.$client`UPDATE clients SET name = 'Other' WHERE id = ${id}`;
+      else
+        await app.db
+          .$client`UPDATE clients SET redirect_uris = array_append(redirect_uris, 'https://new.test/') WHERE id = ${id}`;
+      await app.db.$client`SELECT pg_notify('gatehouse_clients', ${id})`;
+      const fresh = app.visitor();
+      await signIn(await relying(app), app, person, {}, { browser: fresh });
+      for (const who of [fresh, browser]) {
+        await sleep(50);
+        const { page } = await authorize(rp, app, null, {}, { browser: who });
+        t.equal(
+          pageOf(page),
+          'consent',
+          `${change}: ${who === browser ? 'the same session' : 'a new session'}`,
+        );
+      }
+    }
+  });
+
+  await t.test('P9: withdrawn access: tokens dead at once, asked again', async (t) => {
+    const rp = await relying(app);
+    const person = await app.person();
+    const params = { scope: 'openid offline_access', prompt: 'consent' };
+    const { browser, access_token, refresh_token = '' } = await signIn(rp, app, person, params);
+    t.equal(await revokeConsent(app.op(), person.id, rp.client.id), true);
+    t.equal(await errorOf(oidc.fetchUserInfo(rp.config, access_token, person.id)), 'invalid_token');
+    t.equal(await errorOf(oidc.refreshTokenGrant(rp.config, refresh_token)), 'invalid_grant');
+    t.equal(pageOf((await authorize(rp, app, null, {}, { browser })).page), 'consent');
+  });
+
+  await t.test('P9: the company’s own app asks nothing, and only what it may', async (t) => {
+    const rp = await relying(app, { firstParty: true, scopes: ['openid', 'email'] });
+    const person = await app.person();
+    const browser = app.visitor();
+    const { page } = await authorize(rp, app, null, { scope: 'openid email' }, { browser });
+    const form = await browser.submit(page, /\/password$/, { email: person.email, password: PASSWORD });
+    t.ok(left(await browser.follow(form))?.searchParams.get('code'), 'straight from the sign-in to the app');
+    t.equal(errorIn(await authorize(rp, app, null, { scope: 'openid phone' }, { browser })), 'invalid_scope');
+    const given = (await app.events('consent.given')).filter(({ subject_id }) => subject_id === person.id);
+    t.strictSame(
+      given.map(({ data }) => data),
+      [{ scopes: ['openid', 'email'], source: 'firstParty' }],
+    );
+  });
+
+  await t.test(
+    'P9: R41: "use another account" on the consent page; nothing of the first person is left',
+    async (t) => {
+      const rp = await relying(app);
+      const [one, two] = [await app.person(), await app.person()];
+      const browser = app.visitor();
+      const other = await relying(app);
+      const first = await signIn(other, app, one, {}, { browser });
+      const params = { scope: 'openid email offline_access', prompt: 'consent' };
+      const asked = await authorize(rp, app, null, params, { browser });
+      t.equal(pageOf(asked.page), 'consent');
+      t.match(asked.page.body, new RegExp(one.email));
+      const before = browser.cookies().find(({ name }) => name === 'gatehouse_session')?.value;
+      const start = await browser.follow(await browser.submit(asked.page, /\/switch$/, {}));
+      t.equal(pageOf(start), 'sign-in');
+      const callback = left(await drive(browser, start, two)) as URL;
+      const answer = await oidc.authorizationCodeGrant(rp.config, callback, asked.checks);
+      t.equal(answer.claims()?.sub, two.id);
+      t.ok(answer.refresh_token, 'what was asked for is not lost on the way');
+      t.equal(await errorOf(oidc.fetchUserInfo(other.config, first.access_token, one.id)), 'invalid_token');
+      const old = app.visitor();
+      old.setCookie('gatehouse_session', before ?? '');
+      t.equal(
+        errorIn(await authorize(other, app, null, { prompt: 'none' }, { browser: old })),
+        'login_required',
+      );
+      const ended = (await app.events('session.ended')).filter(({ subject_id }) => subject_id === one.id);
+      t.equal(ended.length, 1);
+    },
+  );
+
+  await t.test('R41: prompt=login, and somebody else signs in', async (t) => {
+    const rp = await relying(app);
+    const [one, two] = [await app.person(), await app.person()];
+    const { browser, access_token } = await signIn(rp, app, one);
+    const { claims } = await signIn(rp, app, two, { prompt: 'login' }, { browser });
+    t.equal(claims.sub, two.id);
+    t.equal(await errorOf(oidc.fetchUserInfo(rp.config, access_token, one.id)), 'invalid_token');
+    const silent = await signIn(rp, app, two, { prompt: 'none' }, { browser });
+    t.equal(silent.claims.sub, two.id);
+    const started = (await app.events('session.started')).map(({ subject_id }) => subject_id);
+    t.equal(started.filter((id) => id === two.id).length, 1);
+  });
+});
+
+t.test('signing out', async (t) => {
+  const app = await startApp(t);
+  const register = () => relying(app, { postLogoutRedirectUris: ['https://rp.test/bye'] });
+
+  await t.test(
+    'P5: RP-initiated logout by GET and by POST, with and without hint and redirect',
+    async (t) => {
+      const rp = await register();
+      const person = await app.person();
+      const withRedirect = { post_logout_redirect_uri: 'https://rp.test/bye', state: 'a b&c' };
+      for (const post of [false, true]) {
+        for (const by of ['hint', 'client_id'] as const) {
+          for (const redirect of [true, false]) {
+            const label = `${post ? 'POST' : 'GET'}, ${by}${redirect ? ', redirect' : ''}`;
+            const { browser, access_token, id_token = '' } = await signIn(rp, app, person);
+            const url = oidc.buildEndSessionUrl(rp.config, {
+              ...(by === 'hint' ? { id_token_hint: id_token } : {}),
+              ...(redirect ? withRedirect : {}),
+            });
+            const page = await browser.follow(
+              post
+                ? await browser.post(url.pathname, Object.fromEntries(url.searchParams), {
+                    'sec-fetch-site': 'cross-site',
+                  })
+                : await browser.get(url.href),
+            );
+            t.equal(page.status, 200, label);
+            t.match(page.body, new RegExp(person.email), 'says who is signed out');
+            const silent = await authorize(rp, app, null, { prompt: 'none' }, { browser });
+            t.ok(silent.callback?.searchParams.get('code'), 'nothing happens before the person has said so');
+            const asked = await browser.get(url.href);
+            const done = await browser.follow(
+              await browser.submit(asked, /logout\/confirm$/, { logout: 'yes' }),
+            );
+            if (redirect) t.equal(new URL(done.location ?? '').searchParams.get('state'), 'a b&c', label);
+            else t.match(done.body, /signed out/i, label);
+            t.equal(
+              errorIn(await authorize(rp, app, null, { prompt: 'none' }, { browser })),
+              'login_required',
+            );
+            t.equal(await errorOf(oidc.fetchUserInfo(rp.config, access_token, person.id)), 'invalid_token');
+          }
+        }
+      }
+      const bare = await signIn(rp, app, person);
+      const page = await bare.browser.get('/oauth2/logout');
+      const done = await bare.browser.follow(await bare.browser.submit(page, /confirm$/, { logout: 'yes' }));
+      t.equal(done.status, 200);
+      t.match(done.body, /signed out/i);
+      const ended = await app.events('session.ended');
+      t.equal(ended.length, 9);
+      t.strictSame(ended[0]?.data, { reason: 'logout' });
+    },
+  );
+
+  await t.test(
+    'P5: "stay signed in" keeps the session; without a session the page just says so',
+    async (t) => {
+      const rp = await register();
+      const person = await app.person();
+      const { browser } = await signIn(rp, app, person);
+      const page = await browser.get(oidc.buildEndSessionUrl(rp.config, {}).href);
+      const stayed = await browser.follow(await browser.submit(page, /confirm$/, {}));
+      t.equal(stayed.status, 200);
+      t.ok(
+        (await authorize(rp, app, null, { prompt: 'none' }, { browser })).callback?.searchParams.get('code'),
+      );
+      t.equal(
+        (await app.events('session.ended')).filter(({ subject_id }) => subject_id === person.id).length,
+        0,
+      );
+      t.notMatch(stayed.body, /You are signed out/i, 'the page tells the truth');
+
+      const nobody = app.visitor();
+      const relay = await nobody.get(
+        oidc.buildEndSessionUrl(rp.config, { post_logout_redirect_uri: 'https://rp.test/bye' }).href,
+      );
+      t.equal(isRelay(relay), true);
+      t.equal((await nobody.submit(relay, /confirm$/, {})).location, 'https://rp.test/bye');
+    },
+  );
+
+  await t.test(
+    'R37: offline_access outlives a logout; what is bound to the session dies with it',
+    async (t) => {
+      const rp = await relying(app);
+      const bound = await relying(app);
+      const person = await app.person();
+      const browser = app.visitor();
+      const offline = await signIn(
+        rp,
+        app,
+        person,
+        { scope: 'openid offline_access', prompt: 'consent' },
+        { browser },
+      );
+      const session = await signIn(bound, app, person, { scope: 'openid' }, { browser });
+      const page = await browser.get('/oauth2/logout');
+      await browser.submit(page, /confirm$/, { logout: 'yes' });
+      t.equal(
+        await errorOf(oidc.fetchUserInfo(bound.config, session.access_token, person.id)),
+        'invalid_token',
+      );
+      t.equal((await oidc.tokenIntrospection(bound.config, session.access_token)).active, false);
+      const next = await oidc.refreshTokenGrant(rp.config, offline.refresh_token as string);
+      t.equal((await oidc.fetchUserInfo(rp.config, next.access_token, person.id)).sub, person.id);
+      t.equal(errorIn(await authorize(rp, app, null, { prompt: 'none' }, { browser })), 'login_required');
     },
   );
 });

@@ -7,7 +7,7 @@ import { consentPage } from '../../views/consent.ts';
 import { find as findAccount } from '../accounts/accounts.ts';
 import { entry, write } from '../audit/audit.ts';
 import { type KnownClients, SCOPES } from '../clients/clients.ts';
-import { consentedScopes, record } from '../consents/consents.ts';
+import { consentedScopes, lookOf, record } from '../consents/consents.ts';
 import { factsOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { allowFormTarget } from '../http/headers.ts';
@@ -120,6 +120,7 @@ export function consentRoutes(
         accountId: session.accountId,
         accountEpoch: epoch,
         clientId: app.row.id,
+        look: lookOf(app.row),
         scopes,
         claims: list(state.details.missingOIDCClaims),
         maxAge: config.tokens.grantMaxAge,

@@ -14,6 +14,9 @@ import { revokeGrants } from '../sessions/sessions.ts';
 const fingerprint = (client: Pick<ClientRow, 'name' | 'clientUri' | 'redirectUris'>): string =>
   sha256base64url(JSON.stringify([client.name, client.clientUri, [...client.redirectUris].sort()]));
 
+/** What a grant remembers of the app's looks; null for the company's own apps, which ask nothing. */
+export const lookOf = (client: ClientRow): string | null => (client.firstParty ? null : fingerprint(client));
+
 /** The scopes in force; empty when there are none or the app has changed since. */
 export async function consentedScopes(op: Op, accountId: string, client: ClientRow): Promise<string[]> {
   const [row] = await op.db

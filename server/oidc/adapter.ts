@@ -192,7 +192,9 @@ const grants = {
     const [row] = await run(unit.db(), rows.FIND_GRANT, [id]);
     if (!row) return undefined;
     remember(unit, row);
-    return grantPayload(id, row) as AdapterPayload;
+    const payload = grantPayload(id, row);
+    unit.grants.set(id, payload);
+    return payload as AdapterPayload;
   },
   async upsert() {
     throw new Error('grants are written by server/oidc/grants.ts');

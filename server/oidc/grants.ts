@@ -9,6 +9,8 @@ export interface GrantRequest {
   accountId: string;
   accountEpoch: number;
   clientId: string;
+  /** What the app looked like to who allowed it (server/consents/consents.ts). */
+  look: string | null;
   scopes: readonly string[];
   /** Single claims asked for by the claims parameter. */
   claims: readonly string[];
@@ -26,19 +28,24 @@ const INSERT = `INSERT INTO grants (id, account_id, account_epoch, client_id, se
 
 const union = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])];
 
-const openid = (scopes: readonly string[], claims: readonly string[]): string =>
-  JSON.stringify({ openid: { scope: scopes.join(' '), ...(claims.length > 0 ? { claims } : {}) } });
+const stored = (look: string | null, scopes: readonly string[], claims: readonly string[]): string =>
+  JSON.stringify({ look, openid: { scope: scopes.join(' '), ...(claims.length > 0 ? { claims } : {}) } });
 
 /** Makes or widens the grant of this session and client, in the caller's transaction; answers its id. */
 export async function grantFor(op: Op, request: GrantRequest): Promise<string> {
   for (;;) {
-    const { sessionUid, clientId, accountId, accountEpoch } = request;
+    const { sessionUid, clientId, accountId, accountEpoch, look } = request;
     const now = op.now.toISOString();
     const [row] = await run(op.db, LOCK, [sessionUid, clientId, now, accountId, accountEpoch]);
     if (row?.valid) {
-      const { openid: had = {} } = row.payload as { openid?: { scope?: string; claims?: string[] } };
+      const before = row.payload as { look: string | null; openid?: { scope?: string; claims?: string[] } };
+      // What was allowed to an app that looked different is not allowed to this one.
+      const had = before.look === look ? (before.openid ?? {}) : {};
       const scopes = union(had.scope?.split(' ') ?? [], request.scopes);
-      await run(op.db, WIDEN, [row.id as string, openid(scopes, union(had.claims ?? [], request.claims))]);
+      await run(op.db, WIDEN, [
+        row.id as string,
+        stored(look, scopes, union(had.claims ?? [], request.claims)),
+      ]);
       return row.id as string;
     }
     if (row) await run(op.db, OUTLIVED, [row.id as string, now]);
@@ -50,7 +57,7 @@ export async function grantFor(op: Op, request: GrantRequest): Promise<string> {
       sessionUid,
       now,
       request.maxAge,
-      openid(request.scopes, request.claims),
+      stored(look, request.scopes, request.claims),
     ]);
     if (made) return made.id as string;
     // A parallel request inserted it after our look: take the lock on that one.

@@ -183,6 +183,9 @@ export async function sessionEpoch(
   return row ? (row.epoch as number) : null;
 }
 
-/** The same authorization request from its start; `as: 'other'` asks who signs in. */
-export const beginAgain = (state: Pick<Interaction, 'params'>, as: 'same' | 'other' = 'same'): string =>
-  restart(state.params, as === 'other' ? { prompt: 'login' } : {});
+/** The same authorization request from its start; `as: 'other'` asks who signs in, beside what the app asked. */
+export const beginAgain = ({ params }: Pick<Interaction, 'params'>, as: 'same' | 'other' = 'same'): string =>
+  restart(
+    params,
+    as === 'other' ? { prompt: [...new Set(['login', ...(params.prompt?.split(' ') ?? [])])].join(' ') } : {},
+  );

@@ -12,7 +12,7 @@ import { logoutPage, signedOutPage } from '../../views/logout.ts';
 import { allClaimsOf } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
-import { consentedScopes } from '../consents/consents.ts';
+import { consentedScopes, lookOf } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { sameDigest, sha256 } from '../lib/secrets.ts';
 import { grantFor } from './grants.ts';
@@ -91,20 +91,23 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
   const grant = id ? await provider.Grant.find(id) : undefined;
   if (answered) return grant;
 
-  const granted = new Set(grant?.getOIDCScope().split(' '));
-  const missing = scopesOf(ctx).filter((scope) => !granted.has(scope));
-  const claims = [...ctx.oidc.requestParamClaims].filter((claim) => !grant?.getOIDCClaims().includes(claim));
-  if (grant && missing.length === 0 && claims.length === 0) return grant;
-
   const unit = unitOf();
   const known = await clients.find(client.clientId, unit.db());
-  if (!known) return grant;
+  if (!known) return undefined;
+  // What was granted to an app that has since changed its name or redirect URIs answers nothing (ASVS 10.7).
+  const look = lookOf(known.row);
+  const held = grant && unit.grants.get(grant.jti)?.look === look ? grant : undefined;
+  const granted = new Set(held?.getOIDCScope().split(' '));
+  const missing = scopesOf(ctx).filter((scope) => !granted.has(scope));
+  const claims = [...ctx.oidc.requestParamClaims].filter((claim) => !held?.getOIDCClaims().includes(claim));
+  if (held && missing.length === 0 && claims.length === 0) return held;
+
   const { firstParty } = known.row;
   const allowed = firstParty ? missing : await consentedScopes(unit.op(), account.accountId, known.row);
   const scopes = missing.filter((scope) => allowed.includes(scope));
   const moreClaims = firstParty ? claims : [];
   const accountEpoch = unit.epochs.get(account.accountId);
-  if ((scopes.length === 0 && moreClaims.length === 0) || accountEpoch === undefined) return grant;
+  if ((scopes.length === 0 && moreClaims.length === 0) || accountEpoch === undefined) return held;
 
   await unit.writing();
   const grantId = await grantFor(unit.op(), {
@@ -112,6 +115,7 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
     accountId: account.accountId,
     accountEpoch,
     clientId: client.clientId,
+    look,
     scopes,
     claims: moreClaims,
     maxAge: config.tokens.grantMaxAge,
