@@ -1,9 +1,10 @@
 // The command line as people and scripts use it: processes of its own, on a database beside it or on the embedded one.
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { openEmbedded } from '../drizzle/embedded.ts';
@@ -29,7 +30,7 @@ interface Ran {
 type Env = Readonly<Record<string, string>>;
 
 /** `input` is what is written to standard input; without it, that is empty and closed. */
-function cli(env: Env, args: readonly string[], input = ''): Promise<Ran> {
+function start(env: Env, args: readonly string[], input = ''): { child: ChildProcess; ended: Promise<Ran> } {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   const child = spawn(process.execPath, ['server/cli.ts', ...args], {
     cwd: project,
@@ -46,11 +47,15 @@ function cli(env: Env, args: readonly string[], input = ''): Promise<Ran> {
   // A command that reads nothing may be gone before the input is written.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ran>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, out, err, json: () => JSON.parse(out) as unknown }));
   });
+  return { child, ended };
 }
+
+const cli = (env: Env, args: readonly string[], input?: string): Promise<Ran> =>
+  start(env, args, input).ended;
 
 const settingsFor = ({ app, owner }: Pick<TestDatabase, 'app' | 'owner'>, more: Env = {}): Env => ({
   DATABASE_URL: urlOf(app),
@@ -461,6 +466,13 @@ t.test('O2: without a server commands start the embedded database for as long as
   t.equal(((await cli(env, ['account', 'list', '--json'])).json() as unknown[]).length, 2);
   t.match((await doctor(env)).states, { database: 'ok', administrator: 'ok', disk: 'ok', roles: 'ok' });
 
+  const interrupted = start(env, ['account', 'list']);
+  while (!existsSync(pidFile) && interrupted.child.exitCode === null) await sleep(5);
+  interrupted.child.kill('SIGTERM');
+  // It may have been done by then.
+  t.ok([143, 0].includes((await interrupted.ended).code ?? -1));
+  t.notOk(existsSync(pidFile), 'an interrupted one leaves nothing running');
+
   const other = await openEmbedded({ dataDir, role: 'command' });
   t.teardown(() => other.stop());
   t.equal((await cli(env, ['account', 'disable', 'grace@example.org'])).code, 0);
@@ -483,6 +495,12 @@ t.test('O2: beside a running server commands work on its database, and it takes 
     'signing keys': 'ok',
     administrator: 'ok',
   });
+  const astray = await doctor({ ...server.env, ISSUER: server.address });
+  t.equal(astray.code, 1);
+  t.match(
+    astray.findings.find(({ state }) => state === 'fault'),
+    { check: 'issuer', says: /another Host/, mend: /Host header/ },
+  );
   const kids = async () => {
     const { body } = await server.ask('/oauth2/jwks');
     return (JSON.parse(body) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
