@@ -247,7 +247,7 @@ function settle(options: EmbeddedOptions): Place {
   }
 
   const user = unprivilegedUser();
-  const elsewhere = join('/var/lib/gatehouse', shortName(dataDir));
+  const elsewhere = elsewhereFor(dataDir);
   const owner = ownerOf(place.data);
   // A folder that was given to the other user once stays theirs: in a namespace of ours it could not be read.
   if ((owner === undefined || owner === 0) && !existsSync(elsewhere) && namespacesAllowed(user)) {
@@ -284,6 +284,16 @@ function settle(options: EmbeddedOptions): Place {
 }
 
 /** Eight characters for a path; not a secret, only a name. */
+/** Where root keeps a data folder that no other user can reach, by the folder's path. */
+const elsewhereFor = (dataDir: string): string => join('/var/lib/gatehouse', shortName(dataDir));
+
+/** Whether a data folder has a database already, wherever root may have had to put it. Makes nothing. */
+export function hasDatabase(dataDir: string): boolean {
+  if (!existsSync(dataDir)) return false;
+  const folder = realpathSync(dataDir);
+  return [folder, elsewhereFor(folder)].some((home) => existsSync(join(home, 'postgres', 'PG_VERSION')));
+}
+
 function shortName(path: string): string {
   let hash = 0xcbf29ce484222325n;
   for (const byte of Buffer.from(path)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;

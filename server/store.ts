@@ -1,6 +1,4 @@
 // From settings to an open, migrated database and its keys: what the server and every command begin with.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadConfig, withKeyFiles } from '../config/load.ts';
 import type { Config } from '../config/options.ts';
 import {
@@ -10,7 +8,7 @@ import {
   openDatabase,
   parseConnection,
 } from '../drizzle/database.ts';
-import { openEmbedded } from '../drizzle/embedded.ts';
+import { hasDatabase, openEmbedded } from '../drizzle/embedded.ts';
 import { migrate } from '../drizzle/migrate.ts';
 import { checkCanary } from './lib/canary.ts';
 import { createLog, type Log } from './lib/log.ts';
@@ -26,6 +24,8 @@ export interface Store {
   databaseName: string;
   /** The tables' owner is another role than the one that runs: the trail cannot be altered by the server. */
   twoRoles: boolean;
+  /** Migrations that opening it applied. */
+  migrated: number;
   close(): Promise<void>;
 }
 
@@ -65,9 +65,11 @@ async function placeOf(config: Config, role: StoreInput['role'], log: Log): Prom
  */
 export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> {
   const loaded = loadConfig({ env, cwd });
-  const databaseExists = existsSync(join(loaded.config.server.dataDir, 'postgres', 'PG_VERSION'));
+  const databaseExists = hasDatabase(loaded.config.server.dataDir);
   const { config, created, warnings } = withKeyFiles(loaded.config, { databaseExists });
-  const log = createLog(role === 'command' ? { ...config.log, level: 'error' } : config.log);
+  // A command's own answer goes to standard output, and may be JSON.
+  const log =
+    role === 'command' ? createLog({ ...config.log, level: 'error' }, process.stderr) : createLog(config.log);
   for (const warning of [...loaded.warnings, ...warnings]) log.warn(warning);
   for (const path of created) log.info(`made ${path}`);
 
@@ -86,6 +88,7 @@ export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> 
         log,
         databaseName: place.name,
         twoRoles: place.owner.user !== place.app.user,
+        migrated: applied,
         async close() {
           await closeDatabase(db);
           await place.stop();

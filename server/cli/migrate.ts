@@ -5,13 +5,13 @@ import { command, prints } from './terminal.ts';
 
 /** Opening the store migrates, under the lock that replicas and commands share. */
 const migrateNow = () =>
-  withStore(async (op, { databaseName }) => {
+  withStore(async (op, { databaseName, migrated }) => {
     const [row] = await op.db.$client<{ count: number }[]>`
       SELECT count(*)::int AS count FROM drizzle.__drizzle_migrations`;
     const migrations = row?.count ?? 0;
     return {
-      json: { database: databaseName, migrations },
-      text: `The database (${databaseName}) has all ${migrations} migrations.`,
+      json: { database: databaseName, migrations, applied: migrated },
+      text: `The database (${databaseName}) has all ${migrations} migrations; ${migrated} of them applied now.`,
     };
   });
 

@@ -76,6 +76,7 @@ export async function startApp(t: Test, env: Record<string, string> = {}): Promi
     log,
     databaseName: database.name,
     twoRoles: true,
+    migrated: 0,
     close: async () => {},
   });
   await app.start();
