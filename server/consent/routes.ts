@@ -5,6 +5,7 @@ import type { Config } from '../../config/options.ts';
 import type { Database } from '../../drizzle/database.ts';
 import { consentPage } from '../../views/consent.ts';
 import { find as findAccount } from '../accounts/accounts.ts';
+import { claimsByScope } from '../accounts/claims.ts';
 import { entry, write } from '../audit/audit.ts';
 import { type KnownClients, SCOPES } from '../clients/clients.ts';
 import { consentedScopes, lookOf, record } from '../consents/consents.ts';
@@ -46,6 +47,15 @@ const list = (value: unknown): string[] =>
 const askedScopes = (state: Interaction): string[] =>
   (state.params.scope ?? '').split(' ').filter((scope) => (SCOPES as readonly string[]).includes(scope));
 
+/** Claims asked for one by one, as the claims parameter can (Core 5.5). */
+const askedClaims = (state: Interaction): string[] => list(state.details.missingOIDCClaims);
+
+/** The page shows them as the scopes that hold them: at least what the app would get. */
+const scopesOfClaims = (claims: readonly string[]): string[] =>
+  Object.entries(claimsByScope)
+    .filter(([, names]) => (names as readonly string[]).some((name) => claims.includes(name)))
+    .map(([scope]) => scope);
+
 export function consentRoutes(
   scope: FastifyInstance,
   { config, db, browser, clients, oidc }: ConsentParts,
@@ -79,7 +89,7 @@ export function consentRoutes(
     const account = await findAccount(op, session.accountId);
     if (!account) throw new InteractionOver('expired', { clientId: state.clientId, href: beginAgain(state) });
     const before = await consentedScopes(op, account.id, app.row);
-    const asked = askedScopes(state);
+    const asked = [...new Set([...askedScopes(state), ...scopesOfClaims(askedClaims(state))])];
     const redirectUri = state.params.redirect_uri ?? '';
     allowFormTarget(reply, redirectUri);
     const target = URL.parse(redirectUri);
@@ -115,6 +125,7 @@ export function consentRoutes(
         return finish(op, state, { kind: 'abandoned', why: 'the person refused' });
       }
       const scopes = askedScopes(state);
+      await record(asPerson, session.accountId, app.row, scopes);
       const grantId = await grantFor(asPerson, {
         sessionUid: session.uid,
         accountId: session.accountId,
@@ -122,10 +133,9 @@ export function consentRoutes(
         clientId: app.row.id,
         look: lookOf(app.row),
         scopes,
-        claims: list(state.details.missingOIDCClaims),
+        claims: askedClaims(state),
         maxAge: config.tokens.grantMaxAge,
       });
-      await record(asPerson, session.accountId, app.row, scopes);
       await write(asPerson, [
         entry('consent.given', { ...about, grant: grantId }, { scopes, source: 'person' }),
       ]);

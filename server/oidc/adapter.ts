@@ -125,7 +125,9 @@ async function revokeByGrantId(grantId: string): Promise<void> {
   if (unit.revoked.has(grantId)) return;
   unit.revoked.add(grantId);
   if (route() === 'token' && unit.source?.grantId === grantId) unit.reuse = unit.source;
-  await run(await unit.writing(), rows.DELETE_TOKENS_OF_GRANT, [grantId]);
+  const writing = await unit.writing();
+  await run(writing, rows.LOCK_GRANT, [grantId]);
+  await run(writing, rows.DELETE_TOKENS_OF_GRANT, [grantId]);
 }
 
 async function revokeFamily(unit: Unit, grantId: string): Promise<void> {
@@ -166,10 +168,15 @@ const authorizationCodes = {
   },
   async consume(id: string) {
     const unit = unitOf();
-    const spent = await run(await unit.writing(), rows.CONSUME_CODE, [sha256(id), unit.now.toISOString()]);
+    const writing = await unit.writing();
+    const parameters = [sha256(id), unit.now.toISOString()];
+    const spent = await run(writing, rows.CONSUME_CODE, [...parameters, unit.source?.grantId ?? null]);
     if (spent.length > 0) return;
+    const [row] = await run(writing, rows.FIND_CODE, parameters);
+    // Revoked, or its session or account ended, since our read: that is no second use.
+    if (!row) throw new errors.InvalidGrant('authorization code not found');
     // Somebody else redeemed it between our read and our write: that is a replay (RFC 6749 4.1.2).
-    if (unit.source) await revokeFamily(unit, unit.source.grantId);
+    await revokeFamily(unit, row.grant_id as string);
     throw new errors.InvalidGrant('authorization code already consumed');
   },
   async destroy(id: string) {
@@ -227,6 +234,7 @@ const sessions = {
     const unit = unitOf();
     const [row] = await run(unit.db(), rows.FIND_SESSION, [sha256(id), unit.now.toISOString()]);
     if (!row) return undefined;
+    unit.foundSession = true;
     unit.signedInAs = row.account_id as string | null;
     return sessionPayload(unit, row, id);
   },
@@ -241,7 +249,13 @@ const sessions = {
     if (id.startsWith(BY_UID)) throw new Error('a session found by uid cannot be saved');
     const unit = unitOf();
     const { jti, kind, uid, accountId, loginTs, iat, exp, ...rest } = payload;
-    const saved = await run(await unit.writing(), rows.SAVE_SESSION, [
+    if (!accountId && !rest.state && !unit.foundSession) {
+      // The cookie's session is gone and nothing took its place. The library would save nobody's session and hand
+      // out its cookie, over the one that a parallel request of this browser may just have been given.
+      unit.outdatedSession = true;
+      return;
+    }
+    const [saved] = await run(await unit.writing(), rows.SAVE_SESSION, [
       uid as string,
       sha256(id),
       accountId ?? null,
@@ -256,7 +270,8 @@ const sessions = {
       route() !== 'end_session_confirm',
       unit.endedSessions.has(uid as string),
     ]);
-    if (saved.length === 0) return;
+    unit.outdatedSession = saved?.current !== true;
+    if (!saved) return;
     unit.endedSessions.delete(uid as string);
     if (accountId && unit.signedInAs !== accountId) {
       unit.signedInAs = accountId;
@@ -274,7 +289,11 @@ const sessions = {
 const interactions = {
   async find(uid: string) {
     const unit = unitOf();
-    const [row] = await run(unit.db(), rows.FIND_INTERACTION, [sha256(uid), unit.now.toISOString()]);
+    const [row] = await run(unit.db(), rows.FIND_INTERACTION, [
+      sha256(uid),
+      unit.now.toISOString(),
+      unit.browserHash,
+    ]);
     if (!row) return undefined;
     const payload: AdapterPayload = {
       ...(row.payload as object),
@@ -358,7 +377,8 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
       if (unit.replayedSuccessor !== null) return;
       const hash = sha256(id);
       const writing = await unit.writing();
-      const spent = await run(writing, rows.CONSUME_REFRESH_TOKEN, [hash, unit.now.toISOString()]);
+      const parameters = [hash, unit.now.toISOString(), unit.source?.grantId ?? null];
+      const spent = await run(writing, rows.CONSUME_REFRESH_TOKEN, parameters);
       if (spent.length > 0) {
         unit.rotating = { hash, value: id };
         return;
@@ -366,13 +386,15 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
       // Our read found it unspent, so this use began before anybody had the successor: however long we waited for
       // the winner, and whatever has become of the successor since, we are parallel and share it (P3).
       const [row] = await run(writing, rows.FIND_REFRESH_TOKEN, [hash, unit.now.toISOString()]);
-      const sealed = row?.successor_sealed as Buffer | null | undefined;
+      // Revoked, or its account ended, since our read: that is no second use, and ends nothing more.
+      if (!row) throw new errors.InvalidGrant('refresh token not found');
+      const sealed = row.successor_sealed as Buffer | null;
       const successor = sealed ? openUnder(id, SUCCESSOR, sealed) : null;
       if (successor !== null) {
         unit.replayedSuccessor = successor;
         return;
       }
-      if (unit.source) await revokeFamily(unit, unit.source.grantId);
+      await revokeFamily(unit, row.grant_id as string);
       throw new errors.InvalidGrant('refresh token already used');
     },
     async upsert(id: string, payload: AdapterPayload) {
@@ -391,7 +413,10 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
       await run(writing, rows.INSERT_SUCCESSOR, [...parameters, old.hash, sealed, window]);
     },
     async destroy(id: string) {
-      await run(await unitOf().writing(), rows.DELETE_REFRESH_TOKEN, [sha256(id)]);
+      const unit = unitOf();
+      const writing = await unit.writing();
+      if (unit.source) await run(writing, rows.LOCK_GRANT, [unit.source.grantId]);
+      await run(writing, rows.DELETE_REFRESH_TOKEN, [sha256(id)]);
     },
     revokeByGrantId,
   };

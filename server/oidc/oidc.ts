@@ -61,6 +61,7 @@ const LONGEST_FORM = 8000;
 const LOGOUT_CONFIRM = `${ROUTES.end_session}/confirm`;
 const LOGOUT_DONE = `${ROUTES.end_session}/success`;
 const RESUME = `${ROUTES.authorization}/:uid`;
+const RESUMED = new RegExp(`^${ROUTES.authorization}/[\\w-]+$`);
 
 const MOUNTED = [
   { method: 'GET' as const, path: ROUTES.authorization },
@@ -111,8 +112,12 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
   }
 
   /** The page for an interaction that is over: what happened, and on to the app or back to the start. */
-  async function overPage({ kind, continueTo }: InteractionOver, requestId: string): Promise<string> {
-    const app = continueTo ? await clients.find(continueTo.clientId) : null;
+  async function overPage(
+    { kind, continueTo }: InteractionOver,
+    requestId: string,
+    on?: Database,
+  ): Promise<string> {
+    const app = continueTo ? await clients.find(continueTo.clientId, on) : null;
     // A finished sign-in must not be repeated for an app that has its answer: back to the app's own start.
     const start = kind === 'finished' ? (app?.row.initiateLoginUri ?? app?.row.clientUri) : null;
     const href = start ?? continueTo?.href;
@@ -140,7 +145,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
         throw fault;
       },
     );
-    ctx.body = await overPage(over, unit.facts.id);
+    ctx.body = await overPage(over, unit.facts.id, unit.db());
   }
 
   /** Theft of a refresh token ends the account's sessions and tokens, or the family alone, by setting (P3). */
@@ -169,6 +174,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
       if (unit.replayedSuccessor !== null && ctx.status === 200) {
         ctx.body = { ...(ctx.body as object), refresh_token: unit.replayedSuccessor };
       }
+      if (unit.outdatedSession) dropSessionCookie(ctx);
       const by = noteOutcome(ctx, unit, refusals.get(ctx) ?? null);
       await endReused(unit);
       await writeEntries(unit, by);
@@ -183,6 +189,15 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
         .catch((error) => log.warn({ err: error, id: unit.facts.id }, 'rollback failed'));
       answerFault(ctx, unit, fault);
     }
+  }
+
+  /** A parallel request of the same browser has given its session another identifier: that answer's cookie counts. */
+  function dropSessionCookie(ctx: KoaContextWithOIDC): void {
+    const name = ctx.oidc.provider.cookieName('session');
+    const lines = [ctx.response.get('set-cookie') as string | string[]].flat().filter(Boolean);
+    const kept = lines.filter((line) => !line.startsWith(`${name}=`) && !line.startsWith(`${name}.sig=`));
+    if (kept.length > 0) ctx.set('Set-Cookie', kept);
+    else ctx.remove('Set-Cookie');
   }
 
   async function countFailure(ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
@@ -274,6 +289,10 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
         );
       }
       mountLibrary(app, MOUNTED, (request, reply) => {
+        // The router decodes a path before it compares, the library does not.
+        const path = (request.raw.url ?? '').split('?', 1)[0] as string;
+        const { url } = request.routeOptions;
+        if (path !== url && !(url === RESUME && RESUMED.test(path))) throw new Problem('request.notFound');
         // The library answers preflights only, and knows no other OPTIONS.
         const { origin, 'access-control-request-method': wanted } = request.headers;
         if (request.method === 'OPTIONS' && !(origin && wanted))

@@ -12,7 +12,7 @@ import { logoutPage, signedOutPage } from '../../views/logout.ts';
 import { allClaimsOf } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
-import { consentedScopes, lookOf } from '../consents/consents.ts';
+import { consentedScopes, lockConsent, lookOf } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { sameDigest, sha256 } from '../lib/secrets.ts';
 import { grantFor } from './grants.ts';
@@ -103,6 +103,10 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
   if (held && missing.length === 0 && claims.length === 0) return held;
 
   const { firstParty } = known.row;
+  if (!firstParty) {
+    await unit.writing();
+    await lockConsent(unit.op(), account.accountId, client.clientId);
+  }
   const allowed = firstParty ? missing : await consentedScopes(unit.op(), account.accountId, known.row);
   const scopes = missing.filter((scope) => allowed.includes(scope));
   const moreClaims = firstParty ? claims : [];
@@ -211,15 +215,20 @@ const features = ({ clients }: ProviderParts): Configuration['features'] =>
     fapi: { enabled: false },
     introspection: {
       enabled: true,
-      // Resource servers, and any confidential app for its own tokens (R31).
+      // Any confidential app for its own tokens; resource servers for what is shown to them: access tokens (R31).
       allowedPolicy: async (
         _ctx: unknown,
         client: { clientId: string; clientAuthMethod?: string },
-        token: { clientId?: string },
-      ) =>
-        client.clientAuthMethod !== 'none' &&
-        (token.clientId === client.clientId ||
-          (await clients.find(client.clientId, unitOf().db()))?.row.resourceServer === true),
+        token: { clientId: string; kind: string },
+      ) => {
+        if (client.clientAuthMethod === 'none') return false;
+        if (token.clientId === client.clientId) return true;
+        if (token.kind !== 'AccessToken') return false;
+        const on = unitOf().db();
+        const asks = await clients.find(client.clientId, on);
+        // The library goes on as if the token's app could not have been switched off.
+        return asks?.row.resourceServer === true && (await clients.find(token.clientId, on)) !== null;
+      },
     },
     jwtIntrospection: { enabled: false },
     jwtResponseModes: { enabled: false },
@@ -255,8 +264,10 @@ const features = ({ clients }: ProviderParts): Configuration['features'] =>
         );
       },
       postLogoutSuccessSource: async (ctx: KoaContextWithOIDC) => {
+        const { accountId } = await ctx.oidc.provider.Session.get(ctx);
+        const clientName = ctx.oidc.client?.clientName ?? null;
         ctx.type = 'html';
-        ctx.body = String(signedOutPage({ clientName: ctx.oidc.client?.clientName ?? null, home: '/' }));
+        ctx.body = String(signedOutPage({ stayed: accountId !== undefined, clientName, home: '/' }));
       },
     },
     rpMetadataChoices: { enabled: false },

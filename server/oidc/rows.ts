@@ -67,7 +67,7 @@ const TOKEN_LIFE = `
 export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t ${TOKEN_LIFE}`;
 export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}`;
 export const FIND_REFRESH_TOKEN = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.successor_sealed,
-  t.replay_until > $2::timestamptz AS in_window,
+  t.replay_until > clock_timestamp() AS in_window,
   (SELECT n.consumed_at IS NULL FROM refresh_tokens n WHERE n.id_hash = t.successor_hash) AS successor_fresh
   FROM refresh_tokens t ${TOKEN_LIFE}`;
 
@@ -77,21 +77,28 @@ const TOKEN_INSERT = `(id_hash, account_id, account_epoch, client_id, grant_id, 
 export const INSERT_CODE = `INSERT INTO authorization_codes ${TOKEN_INSERT}`;
 export const INSERT_ACCESS_TOKEN = `INSERT INTO access_tokens ${TOKEN_INSERT}`;
 export const INSERT_REFRESH_TOKEN = `INSERT INTO refresh_tokens ${TOKEN_INSERT}`;
-/** The successor and its seal on the token it replaces, in one round trip. */
+/** The successor and its seal on the token it replaces, in one round trip. Its window is measured by one clock. */
 export const INSERT_SUCCESSOR = `WITH successor AS (INSERT INTO refresh_tokens ${TOKEN_INSERT})
   UPDATE refresh_tokens SET successor_hash = $1, successor_sealed = $12::bytea,
-    replay_until = CASE WHEN $12::bytea IS NULL THEN NULL ELSE consumed_at + make_interval(secs => $13) END
+    replay_until = CASE WHEN $12::bytea IS NULL THEN NULL ELSE clock_timestamp() + make_interval(secs => $13) END
   WHERE id_hash = $11`;
 
-export const CONSUME_CODE = `UPDATE authorization_codes SET consumed_at = $2::timestamptz
-  WHERE id_hash = $1 AND consumed_at IS NULL RETURNING 1`;
-export const CONSUME_REFRESH_TOKEN = `UPDATE refresh_tokens SET consumed_at = $2::timestamptz
-  WHERE id_hash = $1 AND consumed_at IS NULL RETURNING 1`;
+/**
+ * Uses and revocations of one grant's tokens queue up at the grant's row, before any lock on a token: those who
+ * lose a race revoke, and without one first lock for all they would wait for each other (40P01).
+ */
+const consume = (table: string) => `WITH g AS MATERIALIZED (
+    SELECT id FROM grants WHERE id = $3 AND revoked_at IS NULL FOR UPDATE)
+  UPDATE ${table} t SET consumed_at = $2::timestamptz FROM g
+  WHERE t.id_hash = $1 AND t.grant_id = g.id AND t.consumed_at IS NULL RETURNING 1`;
+export const CONSUME_CODE = consume('authorization_codes');
+export const CONSUME_REFRESH_TOKEN = consume('refresh_tokens');
 export const DELETE_ACCESS_TOKEN = 'DELETE FROM access_tokens WHERE id_hash = $1';
 export const DELETE_CODE = 'DELETE FROM authorization_codes WHERE id_hash = $1';
 /** A spent token stays until its family is purged: without it a later reuse would look like a typing error. */
 export const DELETE_REFRESH_TOKEN = 'DELETE FROM refresh_tokens WHERE id_hash = $1 AND consumed_at IS NULL';
 
+export const LOCK_GRANT = 'SELECT 1 FROM grants WHERE id = $1 FOR UPDATE';
 export const DELETE_TOKENS_OF_GRANT = `WITH a AS (DELETE FROM access_tokens WHERE grant_id = $1),
   c AS (DELETE FROM authorization_codes WHERE grant_id = $1)
   DELETE FROM refresh_tokens WHERE grant_id = $1`;
@@ -111,30 +118,34 @@ export const FIND_SESSION = `SELECT ${SESSION_COLUMNS} FROM sessions s ${SESSION
 export const FIND_SESSION_BY_UID = `SELECT ${SESSION_COLUMNS} FROM sessions s ${SESSION_LIFE} AND s.uid = $1`;
 
 /**
- * Sessions are saved whole by the library, last write wins. Two things must not be lost that way: a tombstone
- * (an ended session stays ended, R16), and apps another request of the same session has added meanwhile (R17).
+ * Sessions are saved whole by the library, last write wins. Three things must not be lost that way: a tombstone
+ * (an ended session stays ended, R16), apps another request of the same session has added meanwhile (R17), and
+ * the identifier and sign-in another request has given it: only who took the old identifier ($12) sets a new one.
  */
 export const SAVE_SESSION = `INSERT INTO sessions AS s (uid, id_hash, account_id, account_epoch, login_at, created_at,
     last_seen_at, expires_at, address, user_agent, payload)
   VALUES ($1, $2, $3::uuid, $4::int, to_timestamp($5::float8), $6::timestamptz, $6::timestamptz, to_timestamp($7), $8::inet, $9,
     $10::text::jsonb)
-  ON CONFLICT (uid) DO UPDATE SET id_hash = excluded.id_hash, account_id = excluded.account_id,
-    account_epoch = excluded.account_epoch, login_at = excluded.login_at, last_seen_at = excluded.last_seen_at,
+  ON CONFLICT (uid) DO UPDATE SET id_hash = CASE WHEN $12::boolean THEN excluded.id_hash ELSE s.id_hash END,
+    account_id = excluded.account_id, account_epoch = excluded.account_epoch,
+    login_at = greatest(s.login_at, excluded.login_at), last_seen_at = excluded.last_seen_at,
     expires_at = excluded.expires_at, address = excluded.address, user_agent = excluded.user_agent,
     ended_at = NULL, end_reason = NULL,
-    payload = CASE WHEN $11::boolean AND s.payload ? 'authorizations' THEN jsonb_set(excluded.payload, '{authorizations}',
-        (s.payload->'authorizations') || coalesce(excluded.payload->'authorizations', '{}'))
+    payload = CASE WHEN $11::boolean THEN jsonb_set(
+        CASE WHEN $12::boolean OR s.id_hash = excluded.id_hash THEN excluded.payload ELSE s.payload END, '{authorizations}',
+        coalesce(s.payload->'authorizations', '{}') || coalesce(excluded.payload->'authorizations', '{}'))
       ELSE excluded.payload END
   WHERE (s.ended_at IS NULL OR $12::boolean) AND (s.account_id IS NULL OR s.account_id = excluded.account_id)
-  RETURNING uid`;
+  RETURNING uid, id_hash = $2 AS current`;
 export const END_SESSION = `UPDATE sessions SET ended_at = $2::timestamptz, end_reason = 'logout'
   WHERE id_hash = $1 AND ended_at IS NULL RETURNING uid, account_id`;
 
+/** Only for the browser that began: the resume cookie alone, which a sibling host could set, resumes nothing (R43). */
 export const FIND_INTERACTION = `SELECT i.payload, i.account_id, extract(epoch FROM i.created_at)::int AS iat,
   extract(epoch FROM i.expires_at)::int AS exp, ${ACCOUNT_COLUMNS}
   FROM interactions i
   LEFT JOIN accounts a ON a.id = i.account_id AND a.epoch = i.account_epoch AND a.disabled_at IS NULL
-  WHERE i.uid_hash = $1 AND i.taken_at IS NULL AND i.expires_at > $2::timestamptz`;
+  WHERE i.uid_hash = $1 AND i.taken_at IS NULL AND i.expires_at > $2::timestamptz AND i.browser_hash = $3`;
 export const SAVE_INTERACTION = `INSERT INTO interactions AS i (uid_hash, client_id, browser_hash, prompt, payload,
     created_at, expires_at)
   VALUES ($1, $2, $3, $4, $5::text::jsonb, $6::timestamptz, to_timestamp($7))

@@ -39,6 +39,10 @@ export interface Unit {
   sessions: Map<string, StoredPayload>;
   /** Sessions this request ended; one that is then saved again only changed its identifier. */
   endedSessions: Map<string, { accountId: string | null }>;
+  /** The session cookie's session was found. */
+  foundSession: boolean;
+  /** The session has another identifier by now, or none: this answer must not set the browser's cookie. */
+  outdatedSession: boolean;
   /** The account the session cookie belongs to. */
   signedInAs: string | null;
   /** The code or refresh token presented. */
@@ -79,7 +83,8 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     facts,
     now: new Date(),
     browserHash,
-    db: () => open?.db ?? pool,
+    // After its end the connection serves somebody else: what is read then is read on the pool.
+    db: () => (finished ? pool : (open?.db ?? pool)),
     async writing() {
       if (finished) throw new Error('the request’s transaction has ended');
       opening ??= openTransaction(pool);
@@ -93,6 +98,8 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     grants: new Map(),
     sessions: new Map(),
     endedSessions: new Map(),
+    foundSession: false,
+    outdatedSession: false,
     signedInAs: null,
     source: null,
     replayedSuccessor: null,

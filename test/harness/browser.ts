@@ -144,6 +144,8 @@ export function visitor(base: string, extra: Record<string, string> = {}, jar: C
     },
     cookies: () => jar.map(({ name, value, path }) => ({ name, value, path })),
     setCookie(name, value, path = '/') {
+      const old = jar.findIndex((one) => one.name === name && one.path === path);
+      if (old >= 0) jar.splice(old, 1);
       jar.push({ name, value, path, expires: Number.POSITIVE_INFINITY });
     },
     clone: () =>
