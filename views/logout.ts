@@ -14,6 +14,8 @@ export interface LogoutProps {
 }
 
 export interface SignedOutProps {
+  /** The person chose not to. */
+  stayed: boolean;
   clientName: string | null;
   home: string;
 }
@@ -35,12 +37,12 @@ ${
 </form>`,
   });
 
-export const signedOutPage = ({ clientName, home }: SignedOutProps, words: Words = en): Html =>
+export const signedOutPage = ({ stayed, clientName, home }: SignedOutProps, words: Words = en): Html =>
   frame(words, {
-    title: words.logout.doneTitle,
+    title: stayed ? words.logout.stayedTitle : words.logout.doneTitle,
     content: html`
-<h1>${words.logout.doneHeading}</h1>
-<p class="lead">${clientName !== null && [words.logout.doneFrom(clientName), ' ']}${words.logout.done}</p>
+<h1>${stayed ? words.logout.stayedHeading : words.logout.doneHeading}</h1>
+<p class="lead">${clientName !== null && [words.logout.doneFrom(clientName), ' ']}${stayed ? words.logout.stayed : words.logout.done}</p>
 <p class="ways"><a class="button secondary" href="${home}">${words.common.toStart}</a></p>`,
   });
 
@@ -67,9 +69,10 @@ export const examples = {
     },
   } satisfies Record<string, LogoutProps>,
   signedOut: {
-    plain: { clientName: null, home: '/' },
-    fromApp: { clientName: 'Field Notes', home: '/' },
-    hostile: { clientName: '<img src=x onerror=alert(1)>', home: 'javascript:alert(1)' },
-    rightToLeft: { clientName: 'دفتر الملاحظات 🗒️', home: '/' },
+    plain: { stayed: false, clientName: null, home: '/' },
+    stayed: { stayed: true, clientName: 'Field Notes', home: '/' },
+    fromApp: { stayed: false, clientName: 'Field Notes', home: '/' },
+    hostile: { stayed: false, clientName: '<img src=x onerror=alert(1)>', home: 'javascript:alert(1)' },
+    rightToLeft: { stayed: false, clientName: 'دفتر الملاحظات 🗒️', home: '/' },
   } satisfies Record<string, SignedOutProps>,
 };

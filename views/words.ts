@@ -164,6 +164,9 @@ export const en = {
     doneHeading: 'You are signed out',
     done: 'On a shared computer, close the browser too.',
     doneFrom: (app: string): Html => html`You can now close this page or go back to ${name(app)}.`,
+    stayedTitle: 'Still signed in',
+    stayedHeading: 'You are still signed in',
+    stayed: 'Nothing has changed for your other apps.',
   },
 
   problem: {

@@ -2798,6 +2798,32 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 `
 
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > signed out, stayed > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Still signed in · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>You are still signed in</h1>
+<p class="lead">You can now close this page or go back to <bdi class="name">Field Notes</bdi>. Nothing has changed for your other apps.</p>
+<p class="ways"><a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
 exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > welcome, bare > page 1`] = `
 <!doctype html>
 <html lang="en" dir="ltr">
