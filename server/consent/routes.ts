@@ -1,6 +1,6 @@
 // Asking a person whether an app may have what it asks for (P9). The answer is taken from the person whose session
 // the request began with, if that session still stands; what is granted is what the page listed (R49).
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/options.ts';
 import type { Database } from '../../drizzle/database.ts';
 import { consentPage } from '../../views/consent.ts';
@@ -9,9 +9,10 @@ import { claimsByScope } from '../accounts/claims.ts';
 import { entry, write } from '../audit/audit.ts';
 import { type KnownClients, SCOPES } from '../clients/clients.ts';
 import { consentedScopes, lookOf, record } from '../consents/consents.ts';
-import { factsOf } from '../http/arrival.ts';
+import { opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { allowFormTarget } from '../http/headers.ts';
+import { sendPage } from '../http/page.ts';
 import { actingAs, type Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { grantFor } from '../oidc/grants.ts';
@@ -63,12 +64,6 @@ export function consentRoutes(
   oidc.helpPeople(scope);
   browser.guard(scope, (request) => `interaction:${(request.params as { uid?: string }).uid ?? ''}`);
 
-  const opOf = (request: FastifyRequest): Op => ({
-    db,
-    now: new Date(),
-    by: { kind: 'anonymous', id: null, request: factsOf(request) },
-  });
-
   /** The person asked and the app asking; without either the request has to begin again. */
   async function parties(op: Op, state: Interaction) {
     const { session } = state;
@@ -82,7 +77,7 @@ export function consentRoutes(
 
   scope.get<Uid>('/consent/:uid', async (request, reply) => {
     const { uid } = request.params;
-    const op = opOf(request);
+    const op = opOf(db, request);
     const state = await load(op, uid, oidc.browserHash(request, reply));
     if (nextStep(state) !== 'consent') return reply.redirect(`/interaction/${uid}`, 303);
     const { session, app } = await parties(op, state);
@@ -93,7 +88,7 @@ export function consentRoutes(
     const redirectUri = state.params.redirect_uri ?? '';
     allowFormTarget(reply, redirectUri);
     const target = URL.parse(redirectUri);
-    return send(
+    return sendPage(
       reply,
       consentPage({
         action: `/consent/${uid}`,
@@ -115,7 +110,7 @@ export function consentRoutes(
     const { decision } = (request.body ?? {}) as { decision?: string };
     if (decision !== 'allow' && decision !== 'deny') throw new Problem('request.invalid');
     const hash = oidc.browserHash(request, reply);
-    const returnTo = await locked(opOf(request), uid, hash, async (op, state) => {
+    const returnTo = await locked(opOf(db, request), uid, hash, async (op, state) => {
       if (nextStep(state) !== 'consent') return null;
       const { session, epoch, app } = await parties(op, state);
       const asPerson = actingAs(op, 'account', session.accountId);
@@ -146,10 +141,7 @@ export function consentRoutes(
 
   /** Somebody else sits here: the same request again, asking who signs in. */
   scope.post<Uid>('/consent/:uid/switch', async (request, reply) => {
-    const state = await load(opOf(request), request.params.uid, oidc.browserHash(request, reply));
+    const state = await load(opOf(db, request), request.params.uid, oidc.browserHash(request, reply));
     return reply.redirect(beginAgain(state, 'other'), 303);
   });
 }
-
-const send = (reply: FastifyReply, page: unknown) =>
-  reply.type('text/html; charset=utf-8').send(String(page));

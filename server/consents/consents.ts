@@ -28,6 +28,16 @@ export async function consentedScopes(op: Op, accountId: string, client: ClientR
   return row && row.fingerprint === fingerprint(client) ? row.scopes : [];
 }
 
+/**
+ * Acts on the consent of one person to one app wait for one another, until the transaction ends: of two given at
+ * once the second follows the first, and nothing is granted on one that is being withdrawn. Taken before grants.
+ */
+export async function lockConsent(op: Op, accountId: string, clientId: string): Promise<void> {
+  if (!op.db.inTransaction) throw new Error('the lock on a consent needs a transaction');
+  await op.db
+    .$client`SELECT pg_advisory_xact_lock(hashtextextended(${`gatehouse.consent.${accountId}.${clientId}`}, 0))`;
+}
+
 /** Records what a person allowed now; what was in force before becomes history. In the caller's transaction. */
 export async function record(
   op: Op,
@@ -37,6 +47,7 @@ export async function record(
 ): Promise<void> {
   const mark = fingerprint(client);
   await inTransaction(op, async (op) => {
+    await lockConsent(op, accountId, client.id);
     const [before] = await op.db
       .update(consents)
       .set({ endedAt: op.now, endReason: 'widened' })
@@ -62,6 +73,7 @@ export async function record(
 /** Withdraws an app's access: the consent becomes history, every token of it is dead at the next read. */
 export async function revoke(op: Op, accountId: string, clientId: string): Promise<boolean> {
   return inTransaction(op, async (op) => {
+    await lockConsent(op, accountId, clientId);
     const [ended] = await op.db
       .update(consents)
       .set({ endedAt: op.now, endReason: 'revoked' })

@@ -47,13 +47,16 @@ export async function withPassword(
   }
 
   const account = await findByEmail(op, identifier);
-  const checked = await passwords.verify(account?.passwordHash ?? null, password).catch(async (error) => {
-    // Never decided (a full queue), so it is no failure either.
+  // Never decided (a full queue, an interaction that is over), so it is no failure either.
+  const undecided = async (error: unknown): Promise<never> => {
     await lockouts.cancel(op, reservation);
     throw error;
-  });
+  };
+  const checked = await passwords.verify(account?.passwordHash ?? null, password).catch(undecided);
   const noted =
-    account && checked.ok && account.disabledAt === null ? await note(op, uid, browserHash, account) : false;
+    account && checked.ok && account.disabledAt === null
+      ? await note(op, uid, browserHash, account).catch(undecided)
+      : false;
   if (!account || !noted) {
     const reason = reasonOf(account, checked.ok);
     await write(op, [entry('signIn.failed', { subject: account?.id }, { reason }, { identifier })]);

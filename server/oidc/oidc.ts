@@ -12,11 +12,12 @@ import { expiredPage, problemPage } from '../../views/problem.ts';
 import { signOutEverywhere } from '../accounts/accounts.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
-import { factsOf } from '../http/arrival.ts';
+import { factsOf, opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { mountLibrary } from '../http/mount.ts';
 import type { KeySet } from '../keys/keys.ts';
 import type { Log } from '../lib/log.ts';
+import { actingAs, type Op } from '../lib/op.ts';
 import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
@@ -44,6 +45,11 @@ export interface SignedIn {
   account: AccountRow;
   /** Time of the last credential check. */
   loginAt: Date;
+}
+
+export interface People {
+  of(request: FastifyRequest): SignedIn;
+  op(request: FastifyRequest): Op;
 }
 
 /** Documents that only change with the keys, rendered once by the library itself. */
@@ -265,6 +271,20 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
     return documents;
   }
 
+  /** Null: nobody, or the session is over. Read on the primary at every call (R21, R48). */
+  async function signedIn(request: FastifyRequest, reply: FastifyReply): Promise<SignedIn | null> {
+    const { provider } = generation();
+    const unit = createUnit(db, factsOf(request), null);
+    return runUnit(unit, async () => {
+      const ctx = provider.createContext(request.raw, reply.raw) as unknown as KoaContextWithOIDC;
+      const session = await provider.Session.get(ctx);
+      const account = session.accountId ? unit.accounts.get(session.accountId) : undefined;
+      if (!account || !session.loginTs) return null;
+      if (Date.now() / 1000 - session.loginTs > config.sessions.maxAge) return null;
+      return { sessionUid: session.uid, account, loginAt: new Date(session.loginTs * 1000) };
+    });
+  }
+
   return {
     /** Takes over a set of signing keys: a new library instance; requests under way finish on the old one (R53). */
     async use(keySet: KeySet): Promise<void> {
@@ -317,22 +337,29 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
       });
     },
 
-    /** Null: nobody, or the session is over. Read on the primary at every call (R21, R48). */
-    async signedIn(request: FastifyRequest, reply: FastifyReply): Promise<SignedIn | null> {
-      const { provider } = generation();
-      const unit = createUnit(db, factsOf(request), null);
-      return runUnit(unit, async () => {
-        const ctx = provider.createContext(request.raw, reply.raw) as unknown as KoaContextWithOIDC;
-        const session = await provider.Session.get(ctx);
-        const account = session.accountId ? unit.accounts.get(session.accountId) : undefined;
-        if (!account || !session.loginTs) return null;
-        if (Date.now() / 1000 - session.loginTs > config.sessions.maxAge) return null;
-        return { sessionUid: session.uid, account, loginAt: new Date(session.loginTs * 1000) };
-      });
-    },
+    signedIn,
 
     /** What interactions are bound to: the hash of the browser cookie, set now if there is none. */
     browserHash: (request: FastifyRequest, reply: FastifyReply): Buffer => sha256(browser.id(request, reply)),
+
+    /**
+     * Asks for a person in every route of a scope, before its form tokens are looked at; nobody is sent to sign in
+     * and comes back to `next`. Answers who it is, and what they do.
+     */
+    askPerson(scope: FastifyInstance, next: string): People {
+      const people = new WeakMap<FastifyRequest, SignedIn>();
+      scope.addHook('preHandler', async (request, reply) => {
+        const person = await signedIn(request, reply);
+        if (!person) return reply.redirect(`/account/sign-in?${new URLSearchParams({ next })}`, 303);
+        people.set(request, person);
+      });
+      const of = (request: FastifyRequest): SignedIn => {
+        const person = people.get(request);
+        if (!person) throw new Problem('signIn.required');
+        return person;
+      };
+      return { of, op: (request) => actingAs(opOf(db, request), 'account', of(request).account.id) };
+    },
 
     /** In this scope, an interaction that is over says so and shows the way on; other failures go their usual way. */
     helpPeople(scope: FastifyInstance): void {

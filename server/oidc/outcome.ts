@@ -38,6 +38,16 @@ export function noteOutcome(
         entry('session.ended', { subject: accountId, session: uid, client: clientId }, { reason: 'logout' }),
       );
   }
+  if (route === 'end_session_confirm') {
+    // The app may have led here, but it is the person who decides.
+    const person = oidc.session?.accountId;
+    if (unit.endedSessions.size === 0) {
+      for (const grant of unit.revoked) {
+        note(entry('token.revoked', { subject: person, client: clientId, grant }, { kind: 'Grant' }));
+      }
+    }
+    return person ? { kind: 'account', id: person } : { kind: 'anonymous', id: null };
+  }
 
   if (isFailedAuthentication(ctx)) {
     note(entry('client.authenticationFailed', { client: clientId }, { endpoint: route }));

@@ -9,7 +9,7 @@ import Provider, {
 } from 'oidc-provider';
 import type { Config } from '../../config/options.ts';
 import { logoutPage, signedOutPage } from '../../views/logout.ts';
-import { allClaimsOf } from '../accounts/claims.ts';
+import { allClaimsOf, claimsByScope } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
 import { consentedScopes, lockConsent, lookOf } from '../consents/consents.ts';
@@ -292,25 +292,10 @@ export function createProvider(parts: ProviderParts): Provider {
       sid: null,
       // How and when the person proved to be here is in every ID token, asked for or not.
       openid: ['sub', 'auth_time', 'acr', 'amr'],
-      profile: [
-        'name',
-        'family_name',
-        'given_name',
-        'middle_name',
-        'nickname',
-        'preferred_username',
-        'profile',
-        'picture',
-        'website',
-        'gender',
-        'birthdate',
-        'zoneinfo',
-        'locale',
-        'updated_at',
-      ],
-      email: ['email', 'email_verified'],
-      address: ['address'],
-      phone: ['phone_number', 'phone_number_verified'],
+      profile: [...claimsByScope.profile],
+      email: [...claimsByScope.email],
+      address: [...claimsByScope.address],
+      phone: [...claimsByScope.phone],
     },
     acrValues: [ACR_PASSWORD],
     responseTypes: ['code'],

@@ -64,7 +64,9 @@ const TOKEN_LIFE = `
     AND s.expires_at > $2::timestamptz
   WHERE t.id_hash = $1 AND (s.uid IS NOT NULL OR NOT t.session_bound)`;
 
-export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t ${TOKEN_LIFE}`;
+/** The library gives its own tokens the clock tolerance it grants to those of others: they end on time here. */
+export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t ${TOKEN_LIFE}
+  AND t.expires_at > $2::timestamptz AND g.expires_at > $2::timestamptz`;
 export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}`;
 export const FIND_REFRESH_TOKEN = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.successor_sealed,
   t.replay_until > clock_timestamp() AS in_window,

@@ -15,19 +15,20 @@ import type { Op } from '../lib/op.ts';
  */
 export async function endAllOfAccount(op: Op, accountId: string, reason: string): Promise<void> {
   await inTransaction(op, async (op) => {
+    // In the order in which a sign-in under way takes these rows, so that neither waits for the other in a circle.
+    await op.db
+      .update(interactions)
+      .set({ expiresAt: op.now })
+      .where(and(eq(interactions.accountId, accountId), isNull(interactions.takenAt)));
+    await op.db
+      .update(grants)
+      .set({ revokedAt: op.now, revokeReason: reason })
+      .where(and(eq(grants.accountId, accountId), isNull(grants.revokedAt)));
     const ended = await op.db
       .update(sessions)
       .set({ endedAt: op.now, endReason: reason })
       .where(and(eq(sessions.accountId, accountId), isNull(sessions.endedAt)))
       .returning({ uid: sessions.uid });
-    await op.db
-      .update(grants)
-      .set({ revokedAt: op.now, revokeReason: reason })
-      .where(and(eq(grants.accountId, accountId), isNull(grants.revokedAt)));
-    await op.db
-      .update(interactions)
-      .set({ expiresAt: op.now })
-      .where(and(eq(interactions.accountId, accountId), isNull(interactions.takenAt)));
     await write(
       op,
       ended.map(({ uid }) => entry('session.ended', { subject: accountId, session: uid }, { reason })),
