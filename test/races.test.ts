@@ -1,13 +1,17 @@
 // Everything that may happen once, tried fifty times at once on two server processes with one database: never two
 // winners, never a fault, and whoever loses is told so in the protocol's words. LONG=1 plays 200 rounds, not 20.
+import { strict as assert } from 'node:assert';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import type { Test } from 'tap';
 import t from 'tap';
 import { systemOp } from '../server/lib/op.ts';
 import { completeSetup, makeLink } from '../server/setup/setup.ts';
-import { authorizePath, complete, PASSWORD, pkce, type TestClient } from './harness/app.ts';
+import { authorizePath, PASSWORD, pkce, type TestClient } from './harness/app.ts';
 import { formsOf, type Page, type Visitor } from './harness/browser.ts';
 import { freshDatabase, openPool } from './harness/database.ts';
 import {
+  appAsks,
   atOnce,
   codeFor,
   cookieHeader,
@@ -300,26 +304,231 @@ t.test('one database, two processes', async (t) => {
   noFaults(t, fleet);
 });
 
-t.test('O1: of many setup links at once one makes the administrator', async (t) => {
-  for (let round = 0; round < ROUNDS; round++) {
-    await t.test(`round ${round}`, async (t) => {
-      const database = await freshDatabase(t);
-      const pools = [openPool(t, database.app, 10), openPool(t, database.app, 10)] as const;
-      const op = (turn: number) => systemOp(pools[turn % 2] ?? pools[0], 'test');
-      const links = await Promise.all([0, 1].map((turn) => makeLink(op(turn), { issuer: '', ttl: 60 })));
-      const outcomes = await atOnce(PARALLEL, async (turn) => {
-        const token = links[round % 2 === 0 ? 0 : turn % 2]?.url.split('/').at(-1) ?? '';
-        const person = { token, email: `admin-${turn}@example.org`, name: null, passwordHash: '$argon2id$x' };
-        return completeSetup(op(turn), person).then(
-          () => 'made',
-          (error: { code?: string }) => error.code,
-        );
+type Step =
+  /** Threads of the app use its newest token at once, and all wait for their answer. */
+  | { kind: 'together'; threads: number; first: number }
+  /** The answer is lost on the way: the app hangs up and tries again with the token it has. */
+  | { kind: 'lost'; after: number; first: number }
+  /** The token before the newest is used once more, whose successor nobody has used. */
+  | { kind: 'replay'; first: number }
+  /** The same, when the window is over. */
+  | { kind: 'late'; first: number }
+  /** A token from further back: its successor was used. */
+  | { kind: 'stolen'; back: number; threads: number; first: number };
+
+const first = fc.nat(1);
+const STEPS: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({ kind: fc.constant('together'), threads: fc.integer({ min: 1, max: 8 }), first }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('lost'), after: fc.integer({ min: 1, max: 12 }), first }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('replay'), first }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('late'), first }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('stolen'),
+        back: fc.integer({ min: 2, max: 4 }),
+        threads: fc.integer({ min: 1, max: 4 }),
+        first,
+      }),
+    },
+  ),
+  { minLength: 3, maxLength: 9 },
+) as fc.Arbitrary<Step[]>;
+
+t.test(
+  'P3: refreshes in any order on two processes: no fork, no honest app lost, every theft ends all',
+  async (t) => {
+    for (const ends of ['account', 'family'] as const) {
+      await t.test(`REFRESH_REUSE_ENDS=${ends}`, async (t) => {
+        const fleet = await startFleet(t, { env: { REFRESH_REUSE_ENDS: ends } });
+        const counts = { runs: 0, refreshes: 0, replays: 0, thefts: 0, lost: 0 };
+
+        /** How many refresh tokens of the family would be taken now. */
+        const living = async (grantOf: string): Promise<number> => {
+          const [row] = await fleet.db.$client<{ count: number }[]>`
+          SELECT count(*)::int AS count FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id
+          JOIN accounts a ON a.id = t.account_id AND a.epoch = t.account_epoch
+          WHERE g.revoked_at IS NULL AND t.consumed_at IS NULL AND t.account_id = ${grantOf}`;
+          return row?.count ?? -1;
+        };
+
+        const play = async (client: TestClient, window: number, steps: readonly Step[]): Promise<void> => {
+          counts.runs++;
+          const person = await fleet.person();
+          const browser = fleet.browser();
+          const begun = await newFamily(fleet.at(0), browser, client, person);
+          /** Every token there was, oldest first; the last is the app's newest. */
+          const chain = [begun.refresh_token ?? ''];
+          let access = begun.access_token ?? '';
+          let rotatedAt = 0;
+
+          const use = (turn: number, token: string) => {
+            counts.refreshes++;
+            return refresh(fleet.at(turn), client, token);
+          };
+          const rotate = (answers: readonly { status: number; body: Record<string, string> }[]) => {
+            const tokens = new Set(
+              answers.map(({ status, body }) => (status === 200 ? body.refresh_token : `${status}`)),
+            );
+            assert.equal(tokens.size, 1, `one successor: ${tally(answers.map(({ status }) => status))}`);
+            assert.equal(answers[0]?.status, 200, JSON.stringify(answers[0]?.body));
+            chain.push(answers[0]?.body.refresh_token ?? '');
+            access = answers[0]?.body.access_token ?? '';
+            rotatedAt = Date.now();
+          };
+          const newest = () => chain.at(-1) ?? '';
+
+          /** Uses a spent token where that is theft; nothing of the family may be left, nor of the account. */
+          const steal = async (token: string, threads: number, turn: number) => {
+            counts.thefts++;
+            const answers = await atOnce(threads, (one) => use(turn + one, token));
+            assert.equal(
+              tally(answers.map(({ status }) => status)),
+              `400×${threads}`,
+              'a thief gets nothing',
+            );
+            assert.ok(answers.every(({ body }) => body.error === 'invalid_grant'));
+            assert.equal((await use(turn + 1, newest())).status, 400, 'and the app’s token has ended');
+            assert.equal(await userinfo(fleet.at(turn), access), 401, 'so has its access token');
+            assert.equal(await living(person.id), 0);
+            const again = await browser.get(authorizePath(client, pkce(), { prompt: 'none' }));
+            const signedIn = !/error=login_required/.test(again.location ?? '');
+            assert.equal(
+              signedIn,
+              ends === 'family',
+              `the person’s session ${ends === 'family' ? 'stands' : 'has ended'}`,
+            );
+            const [reused] = await fleet.db.$client<{ count: number }[]>`
+            SELECT count(*)::int AS count FROM audit_events WHERE type = 'token.reused' AND subject_id = ${person.id}`;
+            assert.ok((reused?.count ?? 0) >= 1, 'on record');
+          };
+
+          for (const step of steps) {
+            switch (step.kind) {
+              case 'together': {
+                const threads = window === 0 ? 1 : step.threads;
+                const token = newest();
+                rotate(await atOnce(threads, (turn) => use(step.first + turn, token)));
+                break;
+              }
+              case 'lost': {
+                if (window === 0) continue;
+                counts.lost++;
+                const form = { grant_type: 'refresh_token', refresh_token: newest() };
+                await appAsks(fleet.at(step.first), client, '/oauth2/token', form, step.after).catch(
+                  () => {},
+                );
+                rotate([await use(step.first, newest())]);
+                break;
+              }
+              case 'replay': {
+                const before = chain.at(-2);
+                // Too close to the window's end nobody can say which side of it the request arrives on.
+                if (before === undefined || (window > 0 && Date.now() - rotatedAt > window * 400)) continue;
+                if (window === 0) return steal(before, 1, step.first);
+                counts.replays++;
+                const { status, body } = await use(step.first, before);
+                assert.equal(status, 200, JSON.stringify(body));
+                assert.equal(body.refresh_token, newest(), 'the same successor');
+                break;
+              }
+              case 'late': {
+                const before = chain.at(-2);
+                if (before === undefined || window > 1) continue;
+                await sleep(Math.max(0, rotatedAt + window * 1000 + 50 - Date.now()));
+                return steal(before, 2, step.first);
+              }
+              case 'stolen': {
+                const old = chain.at(-1 - step.back);
+                if (old === undefined) continue;
+                return steal(old, step.threads, step.first);
+              }
+            }
+            assert.equal(await living(person.id), 1, 'one living refresh token');
+          }
+          rotate([await use(counts.runs, newest())]);
+          assert.equal(await userinfo(fleet.at(counts.runs), access), 200, 'the honest app is still there');
+        };
+
+        for (const [window, runs] of [
+          [10, LONG ? 200 : ends === 'account' ? 10 : 4],
+          [1, LONG ? 60 : 3],
+          [0, LONG ? 60 : 3],
+        ] as const) {
+          const client = await fleet.client({ public: true, refreshReplayWindow: window });
+          const result = await fc.check(
+            fc.asyncProperty(STEPS, (steps) => play(client, window, steps)),
+            { numRuns: runs, endOnFailure: true },
+          );
+          t.notOk(
+            result.failed,
+            `window ${window}: ${result.failed ? fc.defaultReportMessage(result) : `${runs} runs`}`,
+          );
+        }
+        t.ok(counts.thefts > 0 && counts.replays > 0 && counts.lost > 0, JSON.stringify(counts));
+        noFaults(t, fleet);
       });
-      t.equal(outcomes.filter((one) => one === 'made').length, 1, 'one');
-      t.ok(outcomes.every((one) => ['made', 'setup.done', 'setup.linkInvalid'].includes(one ?? '')));
-      const [counts] = await pools[0].$client<{ accounts: number; admins: number }[]>`
-        SELECT (SELECT count(*)::int FROM accounts) AS accounts, (SELECT count(*)::int FROM account_roles) AS admins`;
-      t.same(counts, { accounts: 1, admins: 1 });
+    }
+  },
+);
+
+t.test('O1: of many setup links at once one makes the administrator', async (t) => {
+  const database = await freshDatabase(t);
+  const pools = [openPool(t, database.app, 10), openPool(t, database.app, 10)] as const;
+  const owner = openPool(t, database.owner, 1);
+  const op = (turn: number) => systemOp(pools[turn % 2] ?? pools[0], 'test');
+  for (let round = 0; round < ROUNDS; round++) {
+    const links = await Promise.all([0, 1].map((turn) => makeLink(op(turn), { issuer: '', ttl: 60 })));
+    const outcomes = await atOnce(PARALLEL, async (turn) => {
+      // One link for all, or two that are both valid.
+      const token = links[round % 2 === 0 ? 0 : turn % 2]?.url.split('/').at(-1) ?? '';
+      const person = { token, email: `admin-${turn}@example.org`, name: null, passwordHash: '$argon2id$x' };
+      return completeSetup(op(turn), person).then(
+        () => 'made',
+        (error: { code?: string }) => error.code,
+      );
     });
+    t.equal(outcomes.filter((one) => one === 'made').length, 1, `round ${round}: one`);
+    t.ok(
+      outcomes.every((one) => one === 'made' || one === 'setup.done' || one === 'setup.linkInvalid'),
+      `the others are told: ${[...new Set(outcomes)]}`,
+    );
+    const [counted] = await pools[0].$client<{ accounts: number; admins: number }[]>`
+      SELECT (SELECT count(*)::int FROM accounts) AS accounts, (SELECT count(*)::int FROM account_roles) AS admins`;
+    t.same(counted, { accounts: 1, admins: 1 });
+    await owner.$client`DELETE FROM account_roles`;
+    await owner.$client`DELETE FROM accounts`;
   }
+});
+
+t.test('O1: a setup form sent many times at once makes one administrator', async (t) => {
+  const fleet = await startFleet(t);
+  const { url } = await makeLink(fleet.op(), { issuer: fleet.at(0).issuer, ttl: 60 });
+  const browser = fleet.browser();
+  const page = await browser.follow(await browser.get(url));
+  const answers = await atOnce(24, (turn) =>
+    post(fleet, turn, browser, page, /^\/setup$/, {
+      email: `admin-${turn}@example.org`,
+      name: 'Ada',
+      password: PASSWORD,
+      passwordRepeat: PASSWORD,
+    }),
+  );
+  t.equal(
+    answers.filter(({ status }) => status === 303).length,
+    1,
+    tally(answers.map(({ status }) => status)),
+  );
+  t.ok(answers.every(({ status }) => status < 500));
+  const [counted] = await fleet.db.$client<{ accounts: number; admins: number }[]>`
+    SELECT (SELECT count(*)::int FROM accounts) AS accounts, (SELECT count(*)::int FROM account_roles) AS admins`;
+  t.same(counted, { accounts: 1, admins: 1 });
+  noFaults(t, fleet);
 });
