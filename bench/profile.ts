@@ -14,18 +14,29 @@ interface CpuProfile {
 
 const SHOWN = 40;
 
-/** Milliseconds by function, the busiest first. */
-function busiest({ nodes, samples, timeDeltas }: CpuProfile): [string, number][] {
+/** The room, package or part of Node a function belongs to. */
+const partOf = (place: string): string =>
+  /^(node_modules\/)?(@[^/]+\/[^/]+|server\/[^/]+|[^/:]+)/.exec(place)?.[2] ?? '(engine)';
+
+/** Milliseconds by function and by part, the busiest first; of the `window` milliseconds that end `tail` before the end. */
+function busiest({ nodes, samples, timeDeltas }: CpuProfile, window: number, tail: number) {
   const byId = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const times = new Map<string, number>();
+  const functions = new Map<string, number>();
+  const parts = new Map<string, number>();
+  const end = timeDeltas.reduce((sum, delta) => sum + delta, 0) / 1000 - tail;
+  let now = 0;
   samples.forEach((id, at) => {
     const frame = byId.get(id);
-    if (!frame || frame.functionName === '(idle)') return;
+    const took = (timeDeltas[at] ?? 0) / 1000;
+    now += took;
+    if (!frame || now < end - window || now > end || frame.functionName === '(idle)') return;
     const place = frame.url.replace(/^.*\/(node_modules\/|(?=(server|drizzle|config|views)\/))/, '');
     const name = `${frame.functionName || '(anonymous)'} ${place}${place ? `:${frame.lineNumber + 1}` : ''}`;
-    times.set(name, (times.get(name) ?? 0) + (timeDeltas[at] ?? 0) / 1000);
+    functions.set(name, (functions.get(name) ?? 0) + took);
+    parts.set(partOf(place), (parts.get(partOf(place)) ?? 0) + took);
   });
-  return [...times].sort((a, b) => b[1] - a[1]);
+  const sorted = (times: Map<string, number>) => [...times].sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
+  return { functions: sorted(functions), parts: sorted(parts) };
 }
 
 export async function profile(
@@ -42,22 +53,27 @@ export async function profile(
     });
     stops.push(() => target.stop());
     const crew = await hire(target, databases.postmaster);
+    await crew.run(row, 3);
     const { operations, rate } = await crew.run(row, seconds);
+    const loaded = performance.now();
     crew.close();
     await target.stop();
+    const tail = performance.now() - loaded;
     const [file = ''] = readdirSync(folder.path).filter((name) => name.endsWith('.cpuprofile'));
-    const times = busiest(JSON.parse(readFileSync(join(folder.path, file), 'utf8')) as CpuProfile);
-    const all = times.reduce((sum, [, time]) => sum + time, 0);
-    console.log(
-      `\n${row}: ${number(rate)}/s while profiled, ${operations} operations; the start is in there, too\n`,
-    );
-    console.log(
-      table(
-        ['share', 'ms', 'function'],
-        times
-          .slice(0, SHOWN)
-          .map(([name, time]) => [`${((time / all) * 100).toFixed(1)} %`, number(time), name]),
-      ),
-    );
+    const recorded = JSON.parse(readFileSync(join(folder.path, file), 'utf8')) as CpuProfile;
+    const { functions, parts } = busiest(recorded, seconds * 1000, tail);
+    const all = parts.reduce((sum, [, time]) => sum + time, 0);
+    console.log(`\n${row}: ${number(rate)} per second while profiled`);
+    for (const [what, times] of [
+      ['part', parts],
+      ['function', functions],
+    ] as const) {
+      const lines = times.map(([name, time]) => [
+        `${((time / all) * 100).toFixed(1)} %`,
+        number((time * 1000) / operations),
+        name,
+      ]);
+      console.log(`\n${table(['share', 'µs per operation', what], lines)}`);
+    }
   }
 }

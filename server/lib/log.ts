@@ -56,7 +56,11 @@ function shortened(text: string): string {
   return `${text.slice(0, end)}… (${text.length} characters)`;
 }
 
+/** Most fields: ids, names of routes and events. None of the looks can be in these. */
+const PLAIN = /^[\w-]{0,42}$/;
+
 function cleanText(text: string): string {
+  if (PLAIN.test(text)) return text;
   let clean = text.length > LONGEST_TEXT ? shortened(text) : text;
   for (const [look, instead] of LOOKS) clean = clean.replace(look, instead);
   return clean;

@@ -143,7 +143,7 @@ const accessTokens = {
   },
   async upsert(id: string, payload: AdapterPayload) {
     const unit = unitOf();
-    await run(await unit.writing(), rows.INSERT_ACCESS_TOKEN, tokenParameters(unit, id, payload));
+    await unit.send(rows.INSERT_ACCESS_TOKEN, tokenParameters(unit, id, payload));
   },
   async destroy(id: string) {
     await run(await unitOf().writing(), rows.DELETE_ACCESS_TOKEN, [sha256(id)]);
@@ -164,7 +164,7 @@ const authorizationCodes = {
   },
   async upsert(id: string, payload: AdapterPayload) {
     const unit = unitOf();
-    await run(await unit.writing(), rows.INSERT_CODE, tokenParameters(unit, id, payload));
+    await unit.send(rows.INSERT_CODE, tokenParameters(unit, id, payload));
   },
   async consume(id: string) {
     const unit = unitOf();
@@ -403,14 +403,14 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
       const parameters = tokenParameters(unit, id, payload);
       const old = unit.rotating;
       if (!old) {
-        await run(await unit.writing(), rows.INSERT_REFRESH_TOKEN, parameters);
+        await unit.send(rows.INSERT_REFRESH_TOKEN, parameters);
         return;
       }
       const writing = await unit.writing();
       const client = await clients.find(payload.clientId as string, writing);
       const window = client?.row.refreshReplayWindow ?? config.tokens.refreshReplayWindow;
       const sealed = window > 0 ? sealUnder(old.value, SUCCESSOR, id) : null;
-      await run(writing, rows.INSERT_SUCCESSOR, [...parameters, old.hash, sealed, window]);
+      await unit.send(rows.INSERT_SUCCESSOR, [...parameters, old.hash, sealed, window]);
     },
     async destroy(id: string) {
       const unit = unitOf();

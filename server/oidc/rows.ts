@@ -13,7 +13,7 @@ export interface AccountRow {
   updatedAt: Date;
 }
 
-type Parameter = string | number | boolean | null | Buffer;
+export type Parameter = string | number | boolean | null | Buffer;
 export type Row = Record<string, unknown>;
 
 /** What broke a transaction: to every later statement PostgreSQL only says that it is broken (25P02). */

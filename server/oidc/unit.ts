@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Database, type OpenTransaction, openTransaction } from '../../drizzle/database.ts';
 import { type Entry, write } from '../audit/audit.ts';
 import type { By, Op, RequestFacts } from '../lib/op.ts';
-import type { AccountRow } from './rows.ts';
+import { type AccountRow, type Parameter, run } from './rows.ts';
 
 export type StoredPayload = Record<string, unknown>;
 
@@ -30,6 +30,10 @@ export interface Unit {
   db(): Database;
   /** The transaction, opened at the first call. */
   writing(): Promise<Database>;
+  /** Sends a statement of the transaction that answers nothing: its fault is met at the latest before the commit. */
+  send(text: string, parameters: Parameter[]): Promise<void>;
+  /** Waits for everything sent; rejects with the first fault. */
+  settled(): Promise<void>;
   op(): Op;
   entries: Entry[];
   /** Accounts read alive in this request, and the epoch that what is written now must carry. */
@@ -78,6 +82,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
   let opening: Promise<OpenTransaction> | null = null;
   let open: OpenTransaction | null = null;
   let finished = false;
+  const sent: Promise<unknown>[] = [];
 
   const unit: Unit = {
     facts,
@@ -90,6 +95,14 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
       opening ??= openTransaction(pool);
       open = await opening;
       return open.db;
+    },
+    async send(text, parameters) {
+      const answer = run(await unit.writing(), text, parameters);
+      answer.catch(() => {});
+      sent.push(answer);
+    },
+    async settled() {
+      await Promise.all(sent);
     },
     op: () => ({ db: unit.db(), now: unit.now, by: { kind: 'anonymous', id: null, request: facts } }),
     entries: [],
@@ -112,8 +125,11 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
       if (finished) return;
       finished = true;
       if (opening) open = await opening.catch(() => null);
-      if (outcome === 'commit') await open?.commit();
-      else await open?.rollback();
+      // Nothing may reach the connection after the end, when it serves somebody else.
+      const fault = (await Promise.allSettled(sent)).find((one) => one.status === 'rejected');
+      if (outcome === 'commit' && !fault) return open?.commit();
+      await open?.rollback();
+      if (outcome === 'commit') throw fault?.reason;
     },
   };
   return unit;
@@ -122,5 +138,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
 /** Writes the request's audit entries on whatever the unit writes to, as `by`. */
 export async function writeEntries(unit: Unit, by: Pick<By, 'kind' | 'id'>): Promise<void> {
   const entries = unit.entries.splice(0);
-  await write({ ...unit.op(), by: { ...by, request: unit.facts } }, entries);
+  const written = write({ ...unit.op(), by: { ...by, request: unit.facts } }, entries);
+  // What broke the transaction is rejected first, and said instead of PostgreSQL's "it is broken".
+  await Promise.all([unit.settled(), written]);
 }
