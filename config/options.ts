@@ -405,9 +405,6 @@ export const options = {
       'The time in which they count, and for which they are refused.',
     ),
   },
-  audit: {
-    retentionDays: integer('AUDIT_RETENTION_DAYS', 365, [1, 36_500], 'How long audit events are kept.'),
-  },
   jobs: {
     purgeEvery: seconds(
       'PURGE_INTERVAL',

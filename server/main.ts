@@ -2,7 +2,7 @@
 import closeWithGrace from 'close-with-grace';
 import { SettingsError } from '../config/load.ts';
 import { EmbeddedError } from '../drizzle/embedded.ts';
-import { createApp } from './app.ts';
+import { type App, createApp } from './app.ts';
 import { announce } from './lib/log.ts';
 import { systemOp } from './lib/op.ts';
 import { Problem } from './lib/problems.ts';
@@ -11,21 +11,58 @@ import { makeLink } from './setup/setup.ts';
 import { openStore } from './store.ts';
 import { version } from './version.ts';
 
-async function main(): Promise<void> {
-  const store = await openStore({ env: process.env, cwd: process.cwd(), role: 'server' });
-  const { config, db, log } = store;
-  const app = createApp(store);
-  const { issuer, host, port, shutdownGrace } = config.server;
+/** The most that SHUTDOWN_GRACE can be, in milliseconds; the setting itself is known once the settings are read. */
+const LONGEST_GRACE = 600_000;
 
-  closeWithGrace({ delay: shutdownGrace * 1000, logger: false }, async ({ signal, err }) => {
+/** How often a server that npm started looks whether npm is still there, in milliseconds. */
+const PARENT_CHECK = 500;
+
+/**
+ * npm passes a signal on to the shell between us, which ends without us. So a server that npm started stops when
+ * that shell is gone, as it would on the signal.
+ */
+function followNpm(): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, PARENT_CHECK);
+  watch.unref();
+}
+
+async function main(): Promise<void> {
+  followNpm();
+  const opening = openStore({ env: process.env, cwd: process.cwd(), role: 'server' });
+  let app: App | null = null;
+  // From the first moment: an embedded database that is being started is stopped again, too.
+  const grace = closeWithGrace({ delay: LONGEST_GRACE, logger: false }, async ({ signal, err }) => {
+    const store = await opening;
+    const { log, config } = store;
     if (err) log.fatal({ err }, 'stopping after a fault nobody caught');
     else log.info({ signal }, 'stopping');
-    await app.stop();
+    setTimeout(() => process.exit(1), config.server.shutdownGrace * 1000).unref();
+    await app?.stop();
     await store.close();
   });
 
-  await app.start();
-  await app.http.listen({ host, port });
+  const store = await opening.catch((error) => {
+    grace.uninstall();
+    throw error;
+  });
+  const { config, db } = store;
+  app = createApp(store);
+  const { issuer, host, port } = config.server;
+
+  try {
+    await app.start();
+    await app.http.listen({ host, port });
+  } catch (error) {
+    await app.stop();
+    await store.close();
+    throw error;
+  }
 
   const facts: Record<string, string> = { Version: version, Issuer: issuer, Database: store.databaseName };
   if (config.server.demo) facts.Demo = `${issuer}/demo`;

@@ -3,29 +3,25 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/options.ts';
-import type { Database } from '../../drizzle/database.ts';
 import { accountPage } from '../../views/account.ts';
 import { problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { SUPER_ADMIN } from '../accounts/accounts.ts';
-import { ensureOwn, type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
+import { ensureOwn, OWN_CLIENT } from '../clients/clients.ts';
 import { listOf as consentsOf, revoke } from '../consents/consents.ts';
-import { factsOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
-import { actingAs, type Op } from '../lib/op.ts';
-import { Problem } from '../lib/problems.ts';
+import { sendPage } from '../http/page.ts';
+import type { Op } from '../lib/op.ts';
 import { newSecret } from '../lib/secrets.ts';
-import type { Oidc, SignedIn } from '../oidc/oidc.ts';
+import type { Oidc } from '../oidc/oidc.ts';
 import { ROUTES } from '../oidc/oidc.ts';
 import { rolesOf } from '../roles/roles.ts';
 import { listOf as sessionsOf } from '../sessions/sessions.ts';
 
 export interface AccountRouteParts {
   config: Config;
-  db: Database;
   browser: Browser;
   oidc: Oidc;
-  clients: KnownClients;
 }
 
 const SIGNED_IN = '/account/signed-in';
@@ -45,9 +41,6 @@ export const ensureAccountClient = (op: Op, issuer: string): Promise<void> =>
     redirectUris: [`${issuer}${SIGNED_IN}`],
     postLogoutRedirectUris: [`${issuer}/`],
   });
-
-const send = (reply: FastifyReply, page: unknown, status = 200) =>
-  reply.code(status).type('text/html; charset=utf-8').send(String(page));
 
 const same = (a: string, b: string) =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
@@ -106,7 +99,7 @@ function signingIn(scope: FastifyInstance, { config, browser, oidc }: AccountRou
     const { state = '', iss, error } = request.query;
     const destination = destinationOf(request, reply, state);
     const failed = (code: string, message: string) =>
-      send(
+      sendPage(
         reply,
         problemPage({
           code,
@@ -131,43 +124,24 @@ function signingIn(scope: FastifyInstance, { config, browser, oidc }: AccountRou
 
 const signInHref = (next: string) => `/account/sign-in?${new URLSearchParams({ next })}`;
 
-function ownPages(scope: FastifyInstance, { config, db, browser, oidc }: AccountRouteParts): void {
+function ownPages(scope: FastifyInstance, { config, browser, oidc }: AccountRouteParts): void {
   const { issuer, demo } = config.server;
-  const people = new WeakMap<FastifyRequest, SignedIn>();
-
-  function personOf(request: FastifyRequest): SignedIn {
-    const person = people.get(request);
-    if (!person) throw new Problem('signIn.required');
-    return person;
-  }
-
-  const opOf = (request: FastifyRequest): Op =>
-    actingAs(
-      { db, now: new Date(), by: { kind: 'account', id: null, request: factsOf(request) } },
-      'account',
-      personOf(request).account.id,
-    );
-
   // Who it is comes before the form token, which is bound to the session.
-  scope.addHook('preHandler', async (request, reply) => {
-    const person = await oidc.signedIn(request, reply);
-    if (!person) return reply.redirect(signInHref(HOME), 303);
-    people.set(request, person);
-  });
-  browser.guard(scope, (request) => personOf(request).sessionUid);
+  const people = oidc.askPerson(scope, HOME);
+  browser.guard(scope, (request) => people.of(request).sessionUid);
 
   const signOut = new URLSearchParams({ client_id: OWN_CLIENT, post_logout_redirect_uri: `${issuer}/` });
 
   scope.get(HOME, async (request, reply) => {
-    const { account, sessionUid } = personOf(request);
-    const op = opOf(request);
+    const { account, sessionUid } = people.of(request);
+    const op = people.op(request);
     const [sessions, apps, roles] = await Promise.all([
       sessionsOf(op, account.id),
       consentsOf(op, account.id),
       rolesOf(op, account.id),
     ]);
     const isAdministrator = roles.includes(SUPER_ADMIN);
-    return send(
+    return sendPage(
       reply,
       accountPage({
         account: { email: account.email, name: account.name },
@@ -196,9 +170,9 @@ function ownPages(scope: FastifyInstance, { config, db, browser, oidc }: Account
   });
 
   scope.post<{ Params: { clientId: string } }>('/account/apps/:clientId/withdraw', async (request, reply) => {
-    const { account } = personOf(request);
+    const { account } = people.of(request);
     // Withdrawn already, in another tab: the list says so.
-    await revoke(opOf(request), account.id, request.params.clientId);
+    await revoke(people.op(request), account.id, request.params.clientId);
     return reply.redirect(HOME, 303);
   });
 }

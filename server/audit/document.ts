@@ -68,8 +68,7 @@ Both tables have one partition per month, made three months ahead, and a default
 month's is missing. With two database roles the server can only add to and read both tables; with one, a trigger refuses
 to change or remove rows of \`audit_events\`, which its owner could drop. See [SECURITY.md](../SECURITY.md).
 
-**Not there yet:** removing old months. \`AUDIT_RETENTION_DAYS\` is read and nothing acts on it; see
-[operating.md](operating.md).
+**Not there yet:** removing old months by itself; how an operator drops one is in [operating.md](operating.md).
 
 ## Looking
 

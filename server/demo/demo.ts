@@ -12,6 +12,7 @@ import { problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { DEMO_CLIENT, ensureOwn } from '../clients/clients.ts';
 import type { Browser } from '../http/browser.ts';
+import { sendPage } from '../http/page.ts';
 import { type Op, systemOp } from '../lib/op.ts';
 import { newSecret } from '../lib/secrets.ts';
 import { ROUTES } from '../oidc/oidc.ts';
@@ -209,9 +210,6 @@ function connectionFault(error: unknown): string | null {
   return null;
 }
 
-const send = (reply: FastifyReply, page: unknown, status = 200) =>
-  reply.code(status).type('text/html; charset=utf-8').send(String(page));
-
 export async function demoRoutes(
   scope: FastifyInstance,
   { config, db, browser }: DemoRouteParts,
@@ -246,7 +244,7 @@ export async function demoRoutes(
   /** What went wrong between the demo app and this server, for whoever is setting it up. */
   function faultPage(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const page = (code: string, message: string, status: number) =>
-      send(reply, problemPage({ code, message, requestId: request.id, actions: tryAgain }), status);
+      sendPage(reply, problemPage({ code, message, requestId: request.id, actions: tryAgain }), status);
     const connection = connectionFault(error);
     if (connection !== null) {
       request.log.warn({ err: error, requestId: request.id }, 'the demo app cannot reach the issuer');
@@ -268,7 +266,7 @@ export async function demoRoutes(
   }
 
   scope.get(HOME, async (_request, reply) =>
-    send(
+    sendPage(
       reply,
       demoHomePage({
         startHref: `${HOME}/start`,
@@ -318,7 +316,7 @@ export async function demoRoutes(
     const pending = before?.pending.find(({ state }) => state === url.searchParams.get('state'));
     if (!before || !pending) {
       const gone = { code: 'demo.gone', message: en.demo.gone, requestId: request.id, actions: tryAgain };
-      return send(reply, problemPage(gone), 400);
+      return sendPage(reply, problemPage(gone), 400);
     }
     before.pending = before.pending.filter((one) => one !== pending);
     const { library, steps } = pending;
@@ -349,7 +347,7 @@ export async function demoRoutes(
     scope.get(RESULT, async (request, reply) => {
       const result = visits.find(idOf(request))?.result;
       if (!result) return reply.redirect(HOME, 303);
-      return send(
+      return sendPage(
         reply,
         demoResultPage({
           steps: result.steps,

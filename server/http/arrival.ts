@@ -5,8 +5,9 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config/options.ts';
+import type { Database } from '../../drizzle/database.ts';
 import { canonicalAddress, parseNetworks } from '../lib/addresses.ts';
-import type { RequestFacts } from '../lib/op.ts';
+import type { Op, RequestFacts } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 
 const MOST_HEADERS = 100;
@@ -29,6 +30,13 @@ export function factsOf(request: FastifyRequest | IncomingMessage): RequestFacts
   if (!facts) throw new Error('the request did not come in by the arrival hook');
   return facts;
 }
+
+/** An op for what this request does, of somebody who has proved nothing yet. */
+export const opOf = (db: Database, request: FastifyRequest): Op => ({
+  db,
+  now: new Date(),
+  by: { kind: 'anonymous', id: null, request: factsOf(request) },
+});
 
 export const factsIfKnown = (request: IncomingMessage): RequestFacts | undefined => known.get(request);
 

@@ -7,10 +7,10 @@ import { signInPage } from '../../views/sign-in.ts';
 import { en } from '../../views/words.ts';
 import { entry, write } from '../audit/audit.ts';
 import { type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
-import { factsOf } from '../http/arrival.ts';
+import { opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { allowFormTarget } from '../http/headers.ts';
-import type { Op } from '../lib/op.ts';
+import { sendPage } from '../http/page.ts';
 import { Problem } from '../lib/problems.ts';
 import { finish, type Interaction, load, locked, nextStep } from '../oidc/interactions.ts';
 import type { Oidc } from '../oidc/oidc.ts';
@@ -28,15 +28,6 @@ export interface LoginRouteParts extends LoginParts {
 interface Uid {
   Params: { uid: string };
 }
-
-const html = (reply: FastifyReply, page: unknown, status = 200) =>
-  reply.code(status).type('text/html; charset=utf-8').send(String(page));
-
-const opOf = (db: Database, request: FastifyRequest): Op => ({
-  db,
-  now: new Date(),
-  by: { kind: 'anonymous', id: null, request: factsOf(request) },
-});
 
 export function loginRoutes(scope: FastifyInstance, parts: LoginRouteParts): void {
   const { db, browser, clients, oidc } = parts;
@@ -78,7 +69,7 @@ export function loginRoutes(scope: FastifyInstance, parts: LoginRouteParts): voi
     const own = app?.row.id === OWN_CLIENT;
     if (state.params.redirect_uri) allowFormTarget(reply, state.params.redirect_uri);
     const asked = state.session ? en.signIn.again : null;
-    return html(
+    return sendPage(
       reply,
       signInPage({
         action: `/login/${uid}/password`,

@@ -22,7 +22,7 @@ import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
 import { createAdapter } from './adapter.ts';
-import { InteractionOver, load } from './interactions.ts';
+import { beginAgain, InteractionOver, load } from './interactions.ts';
 import { isFailedAuthentication, noteOutcome, type Refusal } from './outcome.ts';
 import { createProvider, ROUTES } from './provider.ts';
 import type { AccountRow } from './rows.ts';
@@ -145,7 +145,8 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
     // The person came back to a sign-in that is over: its row says where to go on.
     const uid = /\/([\w-]+)$/.exec(ctx.path)?.[1] ?? '';
     const over = await load(unit.op(), uid, unit.browserHash).then(
-      () => new InteractionOver('expired', null),
+      // Not over in itself, but the session it began with is.
+      (state) => new InteractionOver('expired', { clientId: state.clientId, href: beginAgain(state) }),
       (fault: unknown) => {
         if (fault instanceof InteractionOver) return fault;
         throw fault;
@@ -350,7 +351,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
       const people = new WeakMap<FastifyRequest, SignedIn>();
       scope.addHook('preHandler', async (request, reply) => {
         const person = await signedIn(request, reply);
-        if (!person) return reply.redirect(`/account/sign-in?${new URLSearchParams({ next })}`, 303);
+        if (!person) return reply.redirect(`/account/sign-in?next=${next}`, 303);
         people.set(request, person);
       });
       const of = (request: FastifyRequest): SignedIn => {

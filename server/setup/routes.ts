@@ -11,13 +11,14 @@ import { en } from '../../views/words.ts';
 import { checkEmail, SUPER_ADMIN } from '../accounts/accounts.ts';
 import { entry, write } from '../audit/audit.ts';
 import { create, DEMO_CLIENT, list, type NewClient, OWN_CLIENT } from '../clients/clients.ts';
-import { factsOf } from '../http/arrival.ts';
+import { opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { limitPages } from '../http/limits.ts';
+import { sendPage } from '../http/page.ts';
 import type { Log } from '../lib/log.ts';
-import { actingAs, type Op } from '../lib/op.ts';
+import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
-import type { Oidc, SignedIn } from '../oidc/oidc.ts';
+import type { Oidc } from '../oidc/oidc.ts';
 import type { Passwords } from '../passwords/passwords.ts';
 import { rolesOf } from '../roles/roles.ts';
 import { completeSetup, tokenState } from './setup.ts';
@@ -46,9 +47,6 @@ const FIELD_OF: Readonly<Record<string, string>> = {
   'password.mismatch': 'passwordRepeat',
 };
 
-const send = (reply: FastifyReply, page: unknown, status = 200) =>
-  reply.code(status).type('text/html; charset=utf-8').send(String(page));
-
 /** A field of a posted form; '' when it is missing or no text. */
 function field(request: FastifyRequest, name: string): string {
   const value = (request.body as Record<string, unknown> | null | undefined)?.[name];
@@ -70,12 +68,6 @@ async function firstAdministrator(
   // come without the cookie. Lax is enough for a form that carries a token of its own.
   const cookie = { path: '/setup', httpOnly: true, sameSite: 'lax', secure } as const;
 
-  const opOf = (request: FastifyRequest): Op => ({
-    db,
-    now: new Date(),
-    by: { kind: 'anonymous', id: null, request: factsOf(request) },
-  });
-
   function tokenOf(request: FastifyRequest): string | null {
     const sent = request.cookies[name];
     return sent !== undefined && TOKEN.test(sent) ? sent : null;
@@ -84,7 +76,7 @@ async function firstAdministrator(
   function closed(request: FastifyRequest, reply: FastifyReply, kind: 'needed' | 'refused' | 'done') {
     const status = { needed: 403, refused: 403, done: 409 }[kind];
     reply.clearCookie(name, cookie);
-    return send(reply, setupClosedPage({ kind, requestId: request.id }), status);
+    return sendPage(reply, setupClosedPage({ kind, requestId: request.id }), status);
   }
 
   async function refused(op: Op, request: FastifyRequest, reply: FastifyReply, kind: 'refused' | 'done') {
@@ -99,7 +91,7 @@ async function firstAdministrator(
     values: { email: string; name: string },
     errors: Record<string, string>,
   ) =>
-    send(
+    sendPage(
       reply,
       setupPage({
         action: '/setup',
@@ -114,7 +106,7 @@ async function firstAdministrator(
   scope.get('/setup', async (request, reply) => {
     const token = tokenOf(request);
     // Without a link nothing is said but whether one is needed.
-    const state = await tokenState(opOf(request), token ?? '');
+    const state = await tokenState(opOf(db, request), token ?? '');
     if (state === 'done') return closed(request, reply, 'done');
     if (state === 'invalid') return closed(request, reply, token === null ? 'needed' : 'refused');
     return formPage(request, reply, { email: '', name: '' }, {});
@@ -126,7 +118,7 @@ async function firstAdministrator(
 
     scope.get<{ Params: { token: string } }>('/setup/:token', async (request, reply) => {
       const { token } = request.params;
-      const op = opOf(request);
+      const op = opOf(db, request);
       const state = TOKEN.test(token) ? await tokenState(op, token) : 'invalid';
       if (state !== 'valid') return refused(op, request, reply, state === 'done' ? 'done' : 'refused');
       reply.setCookie(name, token, { ...cookie, maxAge: config.bootstrap.setupLinkTtl });
@@ -136,7 +128,7 @@ async function firstAdministrator(
     scope.post('/setup', async (request, reply) => {
       const token = tokenOf(request);
       if (token === null) return closed(request, reply, 'needed');
-      const op = opOf(request);
+      const op = opOf(db, request);
       const state = await tokenState(op, token);
       if (state !== 'valid') return refused(op, request, reply, state === 'done' ? 'done' : 'refused');
 
@@ -147,7 +139,7 @@ async function firstAdministrator(
 
       try {
         const passwordHash = await passwords.hash(password);
-        const account = await completeSetup(opOf(request), {
+        const account = await completeSetup(opOf(db, request), {
           token,
           email: values.email,
           name: values.name || null,
@@ -229,41 +221,21 @@ function describedBy({ name, kind, redirectUri, postLogoutUri }: AppForm, id: st
   };
 }
 
-async function firstApp(
-  scope: FastifyInstance,
-  { config, db, browser, oidc }: SetupRouteParts,
-): Promise<void> {
+async function firstApp(scope: FastifyInstance, { config, browser, oidc }: SetupRouteParts): Promise<void> {
   const { issuer, demo } = config.server;
-  const people = new WeakMap<FastifyRequest, SignedIn>();
-
-  function personOf(request: FastifyRequest): SignedIn {
-    const person = people.get(request);
-    if (!person) throw new Problem('signIn.required');
-    return person;
-  }
-
-  const opOf = (request: FastifyRequest): Op =>
-    actingAs(
-      { db, now: new Date(), by: { kind: 'account', id: null, request: factsOf(request) } },
-      'account',
-      personOf(request).account.id,
-    );
-
   // Who it is comes before the form token, which is bound to the session.
+  const people = oidc.askPerson(scope, '/setup/app');
   scope.addHook('preHandler', async (request, reply) => {
-    const person = await oidc.signedIn(request, reply);
-    if (!person) return reply.redirect('/account/sign-in?next=/setup/app', 303);
-    people.set(request, person);
-    if ((await rolesOf(opOf(request), person.account.id)).includes(SUPER_ADMIN)) return;
+    if ((await rolesOf(people.op(request), people.of(request).account.id)).includes(SUPER_ADMIN)) return;
     const page = problemPage({
       code: 'role.missing',
       message: en.setup.needsAdministrator,
       requestId: request.id,
       actions: [{ label: en.account.title, href: '/account' }],
     });
-    return send(reply, page, 403);
+    return sendPage(reply, page, 403);
   });
-  browser.guard(scope, (request) => personOf(request).sessionUid);
+  browser.guard(scope, (request) => people.of(request).sessionUid);
 
   const formPage = async (
     request: FastifyRequest,
@@ -272,12 +244,12 @@ async function firstApp(
     appId: string,
     errors: Record<string, string>,
   ) =>
-    send(
+    sendPage(
       reply,
       setupAppPage({
-        first: (await list(opOf(request))).every(({ id }) => OURS.has(id)),
+        first: (await list(people.op(request))).every(({ id }) => OURS.has(id)),
         action: '/setup/app',
-        csrf: browser.token(request, reply, personOf(request).sessionUid),
+        csrf: browser.token(request, reply, people.of(request).sessionUid),
         appId,
         values: { ...form, kind: form.kind === 'public' ? 'public' : 'web' },
         errors,
@@ -309,7 +281,7 @@ async function firstApp(
       return formPage(request, reply, form, appId, { kind: en.setup.kindMissing });
     }
     try {
-      const { client, secret } = await create(opOf(request), describedBy(form, appId), 'setup');
+      const { client, secret } = await create(people.op(request), describedBy(form, appId), 'setup');
       const app = { issuer, clientId: client.id, clientSecret: secret, redirectUri: form.redirectUri };
       const page = setupAppDonePage({
         ...app,
@@ -320,7 +292,7 @@ async function firstApp(
           ...(demo ? [{ label: en.welcome.demo, href: '/demo' }] : []),
         ],
       });
-      return send(reply, page, 201);
+      return sendPage(reply, page, 201);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.code === 'client.exists') return again(request, reply);
@@ -331,7 +303,7 @@ async function firstApp(
 
   /** The page with the secret was loaded again: there is no second app, and no second look at the secret. */
   const again = (request: FastifyRequest, reply: FastifyReply) =>
-    send(
+    sendPage(
       reply,
       problemPage({
         code: 'client.exists',

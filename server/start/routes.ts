@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/options.ts';
 import type { Database } from '../../drizzle/database.ts';
 import { welcomePage } from '../../views/welcome.ts';
+import { sendPage } from '../http/page.ts';
 import { systemOp } from '../lib/op.ts';
 import type { Oidc } from '../oidc/oidc.ts';
 import { administratorExists } from '../roles/roles.ts';
@@ -23,6 +24,6 @@ export function startRoutes(
       demoHref: config.server.demo ? '/demo' : null,
       docsHref: null,
     });
-    return reply.type('text/html; charset=utf-8').send(String(page));
+    return sendPage(reply, page);
   });
 }
