@@ -38,8 +38,15 @@ function personalBytes(address: string | null, device: string | null, data: obje
   return JSON.stringify([address, device, sorted]);
 }
 
-export const commitment = (salt: Buffer, address: string | null, device: string | null, data: object): Buffer =>
-  createHmac('sha256', salt).update(personalBytes(address, device, data)).digest();
+export const commitment = (
+  salt: Buffer,
+  address: string | null,
+  device: string | null,
+  data: object,
+): Buffer =>
+  createHmac('sha256', salt)
+    .update(personalBytes(address, device, data))
+    .digest();
 
 /** Writes events with `op`'s actor, request and time, on `op.db`'s connection, in one round trip. */
 export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
@@ -66,7 +73,9 @@ export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
         grant_id: one.about.grant ?? null,
         request_id: request?.id ?? null,
         data: one.data,
-        personal_commitment: hasPersonal ? `\\x${commitment(salt, address, device, personal).toString('hex')}` : null,
+        personal_commitment: hasPersonal
+          ? `\\x${commitment(salt, address, device, personal).toString('hex')}`
+          : null,
       },
       side: hasPersonal ? { salt: `\\x${salt.toString('hex')}`, address, device, data: personal } : null,
     };

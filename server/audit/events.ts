@@ -20,7 +20,10 @@ const event = <Data extends object = None, Personal extends object = None>(
 ): EventKind<Data, Personal> => ({ severity, says });
 
 export const events = {
-  'account.created': event<{ by: 'setup' | 'bootstrap' | 'cli' }, { email: string }>('notice', 'An account was made.'),
+  'account.created': event<{ by: 'setup' | 'bootstrap' | 'cli' }, { email: string }>(
+    'notice',
+    'An account was made.',
+  ),
   'account.disabled': event('warning', 'An account was disabled; its sessions and tokens ended.'),
   'account.enabled': event('notice', 'A disabled account was enabled again.'),
   'account.passwordChanged': event<{ by: 'person' | 'cli' }>(
@@ -28,16 +31,19 @@ export const events = {
     'A password was changed; sessions and tokens ended.',
   ),
   'account.passwordRehashed': event('info', 'A password hash was upgraded at sign-in.'),
-  'account.signedOutEverywhere': event<{ reason: string }>('warning', 'All sessions and tokens of an account ended.'),
+  'account.signedOutEverywhere': event<{ reason: string }>(
+    'warning',
+    'All sessions and tokens of an account ended.',
+  ),
   'role.granted': event<{ role: string }>('warning', 'A role was granted.'),
   'setup.linkMade': event('notice', 'A one-time setup link was made.'),
   'setup.linkRefused': event('warning', 'A setup link was refused: used, expired or wrong.'),
   'setup.completed': event('critical', 'The first administrator was made.'),
   'signIn.succeeded': event<{ amr: string[] }>('info', 'A person signed in.'),
-  'signIn.failed': event<{ reason: 'password' | 'unknown' | 'disabled' | 'noPassword' }, { identifier: string }>(
-    'notice',
-    'A sign-in was refused.',
-  ),
+  'signIn.failed': event<
+    { reason: 'password' | 'unknown' | 'disabled' | 'noPassword' },
+    { identifier: string }
+  >('notice', 'A sign-in was refused.'),
   'signIn.throttled': event<{ by: 'account' | 'address' }, { identifier: string }>(
     'warning',
     'A sign-in was refused unchecked: too many failures.',
@@ -56,10 +62,19 @@ export const events = {
   'consent.refused': event('info', 'A person refused an app.'),
   'consent.revoked': event('notice', 'A person withdrew an app’s access.'),
   'authorization.granted': event<{ scope: string }>('info', 'An authorization code was issued.'),
-  'authorization.refused': event<{ error: string; why: string }>('notice', 'An authorization request was refused.'),
-  'token.issued': event<{ grantType: string; scope: string; refreshToken: boolean }>('info', 'Tokens were issued.'),
+  'authorization.refused': event<{ error: string; why: string }>(
+    'notice',
+    'An authorization request was refused.',
+  ),
+  'token.issued': event<{ grantType: string; scope: string; refreshToken: boolean }>(
+    'info',
+    'Tokens were issued.',
+  ),
   'token.refreshed': event<{ scope: string; replayed: boolean }>('info', 'Tokens were refreshed.'),
-  'token.refused': event<{ error: string; why: string; grantType: string }>('notice', 'A token request was refused.'),
+  'token.refused': event<{ error: string; why: string; grantType: string }>(
+    'notice',
+    'A token request was refused.',
+  ),
   'token.revoked': event<{ kind: string }>('notice', 'A token was revoked by its app.'),
   'token.reused': event<{ kind: 'code' | 'refresh'; ended: 'family' | 'account' }>(
     'critical',
@@ -70,7 +85,10 @@ export const events = {
   'client.changed': event<{ fields: string[] }>('notice', 'An app’s settings were changed.'),
   'client.secretAdded': event('warning', 'An app got another secret.'),
   'client.secretRemoved': event('notice', 'A secret of an app was removed.'),
-  'key.published': event<{ kid: string; alg: string; activatesAt: string }>('notice', 'A signing key was published.'),
+  'key.published': event<{ kid: string; alg: string; activatesAt: string }>(
+    'notice',
+    'A signing key was published.',
+  ),
   'key.removed': event<{ kid: string; alg: string; reason: 'replaced' | 'compromised' }>(
     'notice',
     'A signing key left the JWKS.',
@@ -79,4 +97,5 @@ export const events = {
 
 export type EventType = keyof typeof events;
 export type DataOf<T extends EventType> = (typeof events)[T] extends EventKind<infer D, object> ? D : never;
-export type PersonalOf<T extends EventType> = (typeof events)[T] extends EventKind<object, infer P> ? P : never;
+export type PersonalOf<T extends EventType> =
+  (typeof events)[T] extends EventKind<object, infer P> ? P : never;

@@ -26,6 +26,10 @@ export interface Op {
   by: By;
 }
 
-export const systemOp = (db: Database, part: string): Op => ({ db, now: new Date(), by: { kind: 'system', id: part } });
+export const systemOp = (db: Database, part: string): Op => ({
+  db,
+  now: new Date(),
+  by: { kind: 'system', id: part },
+});
 
 export const actingAs = (op: Op, kind: ActorKind, id: string): Op => ({ ...op, by: { ...op.by, kind, id } });

@@ -157,7 +157,17 @@ function createQueue(width: number, depth: number) {
 }
 
 /** Words of an address that say nothing about a service. */
-const COMMON_LABELS = new Set(['auth', 'login', 'home', 'localhost', 'account', 'accounts', 'test', 'example', 'local']);
+const COMMON_LABELS = new Set([
+  'auth',
+  'login',
+  'home',
+  'localhost',
+  'account',
+  'accounts',
+  'test',
+  'example',
+  'local',
+]);
 
 /** What a password may not be built from here: the product's name and the labels of the issuer's host (ASVS 6.1.2). */
 export const serviceWords = (issuer: string): string[] => [
