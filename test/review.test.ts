@@ -116,6 +116,28 @@ t.test('storage', async (t) => {
     t.match(page.location, /[?&]code=/, 'the session goes on');
   });
 
+  await t.test('P3: two thefts found at once are both refused', async (t) => {
+    const client = await app.client();
+    for (let round = 0; round < 3; round++) {
+      const person = await app.person();
+      const stolen: (string | undefined)[] = [];
+      for (let family = 0; family < 2; family++) {
+        const { body } = await tokens(app, client, person);
+        stolen.push(body.refresh_token);
+        const { body: next } = await refresh(app, client, body.refresh_token);
+        await refresh(app, client, next.refresh_token as string);
+      }
+      const answers = await Promise.all(stolen.map((token) => refresh(app, client, token)));
+      t.strictSame(
+        answers.map(({ status, body }) => [status, body.error]),
+        [
+          [400, 'invalid_grant'],
+          [400, 'invalid_grant'],
+        ],
+      );
+    }
+  });
+
   await t.test('A13: ending everything and a sign-in under way do not block each other', async (t) => {
     const client = await app.client({ firstParty: true });
     const person = await app.person();
@@ -335,6 +357,25 @@ t.test('over HTTP', async (t) => {
     const prompt = new URL(page.location ?? '', page.url).searchParams.get('prompt');
     t.strictSame(prompt?.split(' ').sort(), ['consent', 'login']);
     t.ok(other);
+  });
+
+  await t.test('A1: a session that ends while its person signs in again leaves a way on', async (t) => {
+    const client = await app.client({ firstParty: true });
+    const person = await app.person();
+    const { browser } = await tokens(app, client, person, { scope: 'openid' });
+    const page = await browser.follow(
+      await browser.get(authorizePath(client, pkce(), { prompt: 'login', state: 'here' })),
+    );
+    await app.db.$client`UPDATE sessions SET expires_at = now() WHERE account_id = ${person.id}`;
+    const over = await browser.follow(
+      await browser.submit(page, /password$/, { email: person.email, password: PASSWORD }),
+    );
+    t.equal(over.status, 400);
+    const [, href = ''] = /class="button primary" href="([^"]+)"/.exec(over.body) ?? [];
+    const again = await browser.follow(await browser.get(href.replaceAll('&amp;', '&')));
+    const { params } = await complete(browser, again, person);
+    t.ok(params.get('code'));
+    t.equal(params.get('state'), 'here');
   });
 
   await t.test('P9: two consents of one person at the same moment are both taken', async (t) => {
