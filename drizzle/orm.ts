@@ -61,4 +61,4 @@ export const orm = require('drizzle-orm') as typeof import('drizzle-orm');
 export const pg = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 export const driver = require('drizzle-orm/postgres-js') as typeof import('drizzle-orm/postgres-js');
 
-export const { sql, eq, ne, and, or, gt, isNull, desc, asc } = orm;
+export const { sql, eq, ne, and, or, gt, inArray, isNull, desc, asc } = orm;

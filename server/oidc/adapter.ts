@@ -126,8 +126,6 @@ async function revokeByGrantId(grantId: string): Promise<void> {
   unit.revoked.add(grantId);
   if (route() === 'token' && unit.source?.grantId === grantId) unit.reuse = unit.source;
   const writing = await unit.writing();
-  // The account's row before its grants, like everything that ends an account (40P01 would undo a refusal).
-  if (unit.reuse) await run(writing, rows.LOCK_ACCOUNT, [unit.reuse.accountId]);
   await run(writing, rows.LOCK_GRANT, [grantId]);
   await run(writing, rows.DELETE_TOKENS_OF_GRANT, [grantId]);
 }
@@ -366,7 +364,7 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
       const [row] = await run(unit.db(), rows.FIND_REFRESH_TOKEN, [sha256(id), unit.now.toISOString()]);
       if (!row) return undefined;
       const payload = tokenPayload(unit, id, 'RefreshToken', row);
-      unit.source = { ...sourceOf('refresh', row), spent: row.consumed === true };
+      unit.source = sourceOf('refresh', row);
       if (!row.consumed) return payload;
       // Only a refresh may see a spent token as live; introspection and revocation see it as it is.
       const successor = route() === 'token' ? successorOf(id, row) : null;
@@ -416,8 +414,6 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
     },
     async destroy(id: string) {
       const unit = unitOf();
-      // A spent one stays (rows.ts); and the lock below comes after that of the account, which reuse takes.
-      if (unit.source?.spent) return;
       const writing = await unit.writing();
       if (unit.source) await run(writing, rows.LOCK_GRANT, [unit.source.grantId]);
       await run(writing, rows.DELETE_REFRESH_TOKEN, [sha256(id)]);

@@ -100,7 +100,6 @@ export const DELETE_CODE = 'DELETE FROM authorization_codes WHERE id_hash = $1';
 /** A spent token stays until its family is purged: without it a later reuse would look like a typing error. */
 export const DELETE_REFRESH_TOKEN = 'DELETE FROM refresh_tokens WHERE id_hash = $1 AND consumed_at IS NULL';
 
-export const LOCK_ACCOUNT = 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE';
 export const LOCK_GRANT = 'SELECT 1 FROM grants WHERE id = $1 FOR UPDATE';
 export const DELETE_TOKENS_OF_GRANT = `WITH a AS (DELETE FROM access_tokens WHERE grant_id = $1),
   c AS (DELETE FROM authorization_codes WHERE grant_id = $1)

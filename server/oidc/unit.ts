@@ -19,8 +19,6 @@ export interface TokenSource {
   accountId: string;
   clientId: string;
   grantId: string;
-  /** A refresh token that was spent before this request. */
-  spent?: boolean;
 }
 
 export interface Unit {

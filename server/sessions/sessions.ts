@@ -4,7 +4,7 @@
 // bound to it is dead at the next read on every replica. What was granted with offline_access outlives its
 // session (OIDC Core 11) and ends with the grant or the account.
 import { inTransaction } from '../../drizzle/database.ts';
-import { and, desc, eq, gt, isNull } from '../../drizzle/orm.ts';
+import { and, desc, eq, gt, inArray, isNull } from '../../drizzle/orm.ts';
 import { grants, interactions, sessions } from '../../drizzle/schema/oidc.ts';
 import { entry, write } from '../audit/audit.ts';
 import type { Op } from '../lib/op.ts';
@@ -23,7 +23,17 @@ export async function endAllOfAccount(op: Op, accountId: string, reason: string)
     await op.db
       .update(grants)
       .set({ revokedAt: op.now, revokeReason: reason })
-      .where(and(eq(grants.accountId, accountId), isNull(grants.revokedAt)));
+      .where(
+        inArray(
+          grants.id,
+          // Whoever holds one may be waiting for the account's row, which is ours: its epoch has ended that grant too.
+          op.db
+            .select({ id: grants.id })
+            .from(grants)
+            .where(and(eq(grants.accountId, accountId), isNull(grants.revokedAt)))
+            .for('update', { skipLocked: true }),
+        ),
+      );
     const ended = await op.db
       .update(sessions)
       .set({ endedAt: op.now, endReason: reason })
