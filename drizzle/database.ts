@@ -45,6 +45,9 @@ export function openDatabase(connection: Connection, settings: PoolSettings, nam
     ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
     max: settings.poolSize,
     connect_timeout: 5,
+    // The default waits up to 20 s between attempts and lets requests wait with it: an outage would answer nobody, and
+    // outlast the database's return. Seconds.
+    backoff: () => 0.1,
     idle_timeout: 300,
     max_lifetime: 3600,
     onnotice: () => {},

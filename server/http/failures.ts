@@ -143,7 +143,9 @@ export function createFailures(config: Config, log: Log): Failures {
     }
     const problem = problemOf(error);
     if (problem.status >= 500) {
-      log.error({ err: problem.cause ?? problem, requestId: id, code: problem.code }, 'request failed');
+      // Away or busy is the operator's to see, but no fault of the program.
+      const level = problem.status === 503 ? 'warn' : 'error';
+      log[level]({ err: problem.cause ?? problem, requestId: id, code: problem.code }, 'request failed');
     } else {
       log.debug({ err: problem, requestId: id, code: problem.code }, 'request refused');
     }
