@@ -364,8 +364,10 @@ export function createProvider(parts: ProviderParts): Provider {
       },
       // Idle, but never past the absolute limit.
       Session: (_ctx, session) => {
-        const { idle, maxAge } = config.sessions;
-        return session.loginTs ? Math.max(1, Math.min(idle, session.loginTs + maxAge - seconds())) : idle;
+        const { idle, maxAge, interactionTtl } = config.sessions;
+        // Nobody's session holds the state of a logout form, and lives as long as a person may take for one.
+        if (!session.loginTs) return Math.min(idle, interactionTtl);
+        return Math.max(1, Math.min(idle, session.loginTs + maxAge - seconds()));
       },
     },
   };
@@ -377,11 +379,15 @@ export function createProvider(parts: ProviderParts): Provider {
     prototype: {
       clientId: string;
       clientSecret: string;
+      clientAuthMethod: string;
       compareClientSecret(actual: string): Promise<boolean>;
     };
   };
   prototype.compareClientSecret = async function (actual) {
     await parts.beforeClientSecret(unitOf(), this.clientId);
+    // To the library either way of sending a secret does; here the registered one alone does (ATK-A054).
+    const inBody = Provider.ctx?.oidc?.params?.client_secret !== undefined;
+    if (inBody !== (this.clientAuthMethod === 'client_secret_post')) return false;
     const digest = sha256(actual);
     const now = Date.now();
     // Every hash is compared, so that the time says nothing about which of the two matched.
