@@ -166,7 +166,7 @@ function resultOf(state: Interaction, answer: Answer): object {
       throw new Error('an interaction without a proved account cannot finish as signed in');
     // ts is the time of the credential check: auth_time tells the truth (R44).
     const ts = Math.floor(passwordAt.getTime() / 1000);
-    return { login: { accountId: account.id, acr: answer.acr, amr: answer.amr, ts, remember: true } };
+    return { login: { accountId: account.id, acr: answer.acr, amr: answer.amr, ts, remember: false } };
   }
   // A sign-in earlier in this same request still satisfies prompt=login and max_age; nothing else carries over.
   const login =

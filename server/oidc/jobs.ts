@@ -23,6 +23,8 @@ const tasks: { text: string; keep: number }[] = [
   { text: expired('refresh_tokens', 'id_hash'), keep: DAY },
   { text: expired('grants', 'id'), keep: DAY },
   { text: expired('sessions', 'uid'), keep: DAY },
+  // Nobody's: there is nothing to recognise later.
+  { text: expired('sessions', 'uid', 'account_id IS NULL AND expires_at'), keep: 0 },
   { text: expired('interactions', 'uid_hash'), keep: DAY },
   { text: expired('replay_detections', 'id_hash'), keep: HOUR },
   {

@@ -25,7 +25,7 @@ import { createAdapter } from './adapter.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
 import { isFailedAuthentication, noteOutcome, type Refusal } from './outcome.ts';
 import { createProvider, ROUTES } from './provider.ts';
-import type { AccountRow } from './rows.ts';
+import { type AccountRow, run, TOUCH_SESSION } from './rows.ts';
 import { createUnit, currentUnit, runUnit, type Unit, unitOf, writeEntries } from './unit.ts';
 
 export { ACR_PASSWORD, ROUTES } from './provider.ts';
@@ -272,7 +272,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
     return documents;
   }
 
-  /** Null: nobody, or the session is over. Read on the primary at every call (R21, R48). */
+  /** Null: nobody, or the session is over. Being asked is a use of it. Read on the primary at every call (R21, R48). */
   async function signedIn(request: FastifyRequest, reply: FastifyReply): Promise<SignedIn | null> {
     const { provider } = generation();
     const unit = createUnit(db, factsOf(request), null);
@@ -281,7 +281,9 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
       const session = await provider.Session.get(ctx);
       const account = session.accountId ? unit.accounts.get(session.accountId) : undefined;
       if (!account || !session.loginTs) return null;
-      if (Date.now() / 1000 - session.loginTs > config.sessions.maxAge) return null;
+      const { idle, maxAge } = config.sessions;
+      if (Date.now() / 1000 - session.loginTs > maxAge) return null;
+      await run(db, TOUCH_SESSION, [session.uid, unit.now.toISOString(), idle, maxAge]);
       return { sessionUid: session.uid, account, loginAt: new Date(session.loginTs * 1000) };
     });
   }

@@ -119,6 +119,12 @@ const SESSION_LIFE = `LEFT JOIN accounts a ON a.id = s.account_id AND a.epoch = 
 export const FIND_SESSION = `SELECT ${SESSION_COLUMNS} FROM sessions s ${SESSION_LIFE} AND s.id_hash = $1`;
 export const FIND_SESSION_BY_UID = `SELECT ${SESSION_COLUMNS} FROM sessions s ${SESSION_LIFE} AND s.uid = $1`;
 
+/** Our own pages use a session, too: its idle limit begins anew, written now and then rather than at every look. */
+export const TOUCH_SESSION = `UPDATE sessions SET last_seen_at = $2::timestamptz,
+    expires_at = least($2::timestamptz + make_interval(secs => $3), login_at + make_interval(secs => $4))
+  WHERE uid = $1 AND ended_at IS NULL AND expires_at > $2::timestamptz
+    AND last_seen_at < $2::timestamptz - make_interval(secs => least(60, $3::float8 / 4))`;
+
 /**
  * Sessions are saved whole by the library, last write wins. Three things must not be lost that way: a tombstone
  * (an ended session stays ended, R16), apps another request of the same session has added meanwhile (R17), and
