@@ -20,7 +20,6 @@ const IDLE_SECONDS = 10;
 
 interface LockedPackage {
   dev?: boolean;
-  devOptional?: boolean;
 }
 
 /** Bytes of a folder's files without what `node_modules` inside it holds: those packages stand in the lock, too. */
@@ -39,7 +38,7 @@ function packages() {
   const read = (name: string) => JSON.parse(readFileSync(join(project, name), 'utf8'));
   const locked = Object.entries(read('package-lock.json').packages as Record<string, LockedPackage>);
   const production = locked.filter(
-    ([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional && existsSync(join(project, path)),
+    ([path, { dev }]) => path !== '' && !dev && existsSync(join(project, path)),
   );
   const sizes = production.map(([path]) => ({ path, bytes: bytesOf(join(project, path)) }));
   const megabytes = (some: typeof sizes) => some.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;

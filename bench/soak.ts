@@ -93,7 +93,7 @@ export async function soak(
   stops.push(async () => crew.close());
 
   say('a burst over all connections, then three callers');
-  await crew.run(OPERATION, 3);
+  await crew.run(OPERATION, 5);
   await crew.run('authorize', 2);
   const first = await until(crew, db, name, Math.min(WINDOW, queries / 4));
   say(`${number(first.server)} ms per operation over the first ${first.queries} queries`);
