@@ -237,7 +237,7 @@ t.test('A13: the account home shows live sessions, and which one this is', async
   const out = await browser.submit(question, /confirm/, { logout: 'yes' });
   t.equal(pathOf(await browser.follow(out)), '/', 'back at the start');
   const after = await browser.get('/account');
-  t.equal(after.location, '/account/sign-in?next=%2Faccount', 'signed out');
+  t.equal(after.location, '/account/sign-in?next=/account', 'signed out');
   t.equal((await phone.get('/account')).status, 200, 'the other session stands');
   t.notMatch((await phone.get('/account')).body, 'Unknown device', 'the ended one is not listed');
   t.equal((await running.events('session.ended')).at(-1)?.subject_id, id);
