@@ -8,7 +8,8 @@
 // Some of its lines are changed on the way in. As they are, a transaction or reserved connection that breaks goes on
 // talking to whatever its connection becomes next: its statements run outside of any transaction, and its rollback ends
 // somebody else's. Statements waiting in it are never answered, one more of them ends the process, and what was not yet
-// sent is sent to the next connection, or keeps it from ever starting.
+// sent is sent to the next connection, or keeps it from ever starting. A connection that breaks in its own first query
+// ends the process, too.
 import { createRequire, registerHooks } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -83,6 +84,7 @@ const REPAIRS: Readonly<Record<string, readonly (readonly [string, string])[]>> 
     ],
   ],
   '/postgres/cjs/src/connection.js': [
+    ['        return fetchArrayTypes()\n', '        return fetchArrayTypes().catch(() => {})\n'],
     [
       'incomings = null\n    clearImmediate(nextWriteTimer)\n',
       'incomings = null\n    clearImmediate(nextWriteTimer)\n    nextWriteTimer = chunk = null\n',
