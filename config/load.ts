@@ -552,7 +552,8 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
     'ARGON2_MEMORY and ARGON2_PASSES are too low to protect passwords; multiplied they must give at least 35840 (19456 with 2 passes is usual).',
   );
 
-  if (faults.length > 0) throw new SettingsError(faults);
+  // A setting that is missing may be there under a name that is nearly right.
+  if (faults.length > 0) throw new SettingsError([...faults, ...nearMisses(env)]);
   const config: Config = {
     ...settings,
     server: {

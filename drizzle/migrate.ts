@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Connection, closeDatabase, type Database, faultCode, openDatabase } from './database.ts';
+import { DatabaseError } from './unusable.ts';
 
 export const migrationsFolder = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -100,7 +101,7 @@ async function grant(db: Database, role: string): Promise<void> {
 /**
  * Applies what is missing, as the owner; safe from many processes at once, and cheap when nothing is missing.
  * `appRole` is the role the server runs as; the same as the owner's needs no rights.
- * Throws Error with a sentence when the database is newer than this code.
+ * Throws DatabaseError when the database is newer than this code.
  */
 export async function migrate(owner: Connection, appRole: string): Promise<{ applied: number }> {
   const settings = { poolSize: 1, statementTimeout: 0, lockTimeout: 0 };
@@ -113,7 +114,7 @@ export async function migrate(owner: Connection, appRole: string): Promise<{ app
     const pending = async () => {
       const { newest } = await applied(db);
       if (newest > known.when) {
-        throw new Error(
+        throw new DatabaseError(
           `The database was migrated by a newer Gatehouse (${new Date(newest).toISOString()}) than this one (${known.tag}, ${new Date(known.when).toISOString()}). Start the newer version, or restore the backup made before the upgrade.`,
         );
       }

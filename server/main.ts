@@ -2,6 +2,7 @@
 import closeWithGrace from 'close-with-grace';
 import { SettingsError } from '../config/load.ts';
 import { EmbeddedError } from '../drizzle/embedded.ts';
+import { DatabaseError } from '../drizzle/unusable.ts';
 import { type App, createApp } from './app.ts';
 import { announce } from './lib/log.ts';
 import { systemOp } from './lib/op.ts';
@@ -32,6 +33,21 @@ function followNpm(): void {
   watch.unref();
 }
 
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'PORT is taken: another program listens on',
+  EACCES: 'PORT is not for this user (below 1024 a right is needed):',
+  EADDRNOTAVAIL: 'HOST is not an address of this machine:',
+  ENOTFOUND: 'HOST is not known to the name service:',
+  EAI_AGAIN: 'HOST is not known to the name service:',
+};
+
+/** The port's faults are the operator's to mend; any other error stays as it is. */
+function listenFault(error: unknown, host: string, port: number): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const what = LISTEN_FAULTS[code];
+  return what === undefined ? error : new SettingsError([`${what} ${host} port ${port} (${code}).`]);
+}
+
 async function main(): Promise<void> {
   followNpm();
   const opening = openStore({ env: process.env, cwd: process.cwd(), role: 'server' });
@@ -57,7 +73,9 @@ async function main(): Promise<void> {
 
   try {
     await app.start();
-    await app.http.listen({ host, port });
+    await app.http.listen({ host, port }).catch((error) => {
+      throw listenFault(error, host, port);
+    });
   } catch (error) {
     await app.stop();
     await store.close();
@@ -80,8 +98,11 @@ try {
   await main();
 } catch (error) {
   // What an operator can mend is a sentence; anything else keeps its stack.
-  const mendable =
-    error instanceof SettingsError || error instanceof EmbeddedError || error instanceof Problem;
-  process.stderr.write(`${mendable ? error.message : ((error as Error).stack ?? String(error))}\n`);
+  const mendable = [SettingsError, EmbeddedError, DatabaseError, Problem].some(
+    (kind) => error instanceof kind,
+  );
+  process.stderr.write(
+    `${mendable ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`,
+  );
   process.exit(1);
 }

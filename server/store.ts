@@ -10,6 +10,7 @@ import {
 } from '../drizzle/database.ts';
 import { hasDatabase, openEmbedded } from '../drizzle/embedded.ts';
 import { migrate } from '../drizzle/migrate.ts';
+import { unusable } from '../drizzle/unusable.ts';
 import { checkCanary } from './lib/canary.ts';
 import { createLog, type Log } from './lib/log.ts';
 import { systemOp } from './lib/op.ts';
@@ -60,8 +61,8 @@ async function placeOf(config: Config, role: StoreInput['role'], log: Log): Prom
 }
 
 /**
- * Opens everything, migrated and proven to hold the right keys. Throws SettingsError, EmbeddedError or Problem,
- * each with a sentence for the operator; nothing stays open then.
+ * Opens everything, migrated and proven to hold the right keys. Throws SettingsError, EmbeddedError, DatabaseError or
+ * Problem, each with a sentence for the operator; nothing stays open then.
  */
 export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> {
   const loaded = loadConfig({ env, cwd });
@@ -75,12 +76,17 @@ export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> 
 
   const place = await placeOf(config, role, log);
   try {
-    const { applied } = await migrate(place.owner, place.app.user);
+    const ownerSetting = config.database.ownerUrl === null ? 'DATABASE_URL' : 'DATABASE_OWNER_URL';
+    const { applied } = await migrate(place.owner, place.app.user).catch((error) => {
+      throw unusable(error, place.owner, ownerSetting);
+    });
     if (applied > 0) log.info({ applied }, 'migrated');
     const db = openDatabase(place.app, config.database, `gatehouse ${role}`);
     try {
       const ring = createKeyRing(config.secrets.encryptionKeys);
-      await checkCanary(systemOp(db, 'start'), ring);
+      await checkCanary(systemOp(db, 'start'), ring).catch((error) => {
+        throw unusable(error, place.app, 'DATABASE_URL');
+      });
       return {
         config,
         db,

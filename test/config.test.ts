@@ -331,6 +331,11 @@ t.test('O3: a variable that is nearly ours is warned of, others are not', async 
   t.strictSame(load({ GATEHOUSE_PORT: 'tcp://10.96.0.1:80' }).warnings, [], 'set by Kubernetes');
   t.match(load({ ...production(), TRUSTED_PROXIES: '', DEMO: 'on' }).warnings, [/TRUSTED_PROXIES/, /DEMO/]);
   t.match(load({ ISSUER: 'http://localhost:4000' }).warnings, [/listens on port 3000/]);
+  t.match(
+    faults({ PORT: 'x', DATABASE_URI: 'x' }),
+    [/^PORT/, /did you mean DATABASE_URL/],
+    'beside a fault, too',
+  );
 });
 
 t.test('ATK-A122: empty, sample and patterned keys refuse to start', async (t) => {

@@ -74,7 +74,13 @@ export function facts(pairs: Readonly<Record<string, string>>): string {
 export const minute = (at: Date | null): string =>
   at === null ? '-' : at.toISOString().slice(0, 16).replace('T', ' ');
 
-const SENTENCES: ReadonlySet<string> = new Set(['Problem', 'SettingsError', 'EmbeddedError', 'UsageError']);
+const SENTENCES: ReadonlySet<string> = new Set([
+  'Problem',
+  'SettingsError',
+  'EmbeddedError',
+  'DatabaseError',
+  'UsageError',
+]);
 
 /** As the log would write it, without credentials and bound values. */
 async function redacted(error: unknown): Promise<{ type: string; message: string }> {

@@ -1,0 +1,61 @@
+// What whoever runs the server is told when it cannot start: a sentence, never a stack, never a credential.
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import t from 'tap';
+import { freshDatabase, urlOf } from './harness/database.ts';
+import { temporaryFolder } from './harness/folders.ts';
+import { freePort, newKey, startServer } from './harness/server.ts';
+
+t.setTimeout(60_000);
+
+t.test('O1 O3: a server that cannot start says why and what to look at', async (t) => {
+  const database = await freshDatabase(t);
+  const { owner, app } = database;
+  const secret = 'not-to-be-seen';
+  const keys = { ENCRYPTION_KEYS: newKey(), COOKIE_KEYS: newKey() };
+  const url = (connection: typeof owner) => urlOf({ ...connection, password: secret });
+  const closed = { ...owner, host: '127.0.0.1', port: await freePort() };
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as { port: number };
+
+  const rows: [string, Record<string, string>, RegExp][] = [
+    ['nobody listens there', { DATABASE_URL: url(closed) }, /cannot be reached.*ECONNREFUSED.*DATABASE_URL/],
+    [
+      'no such role',
+      { DATABASE_URL: url(app), DATABASE_OWNER_URL: url({ ...owner, user: 'nobody_at_all' }) },
+      /does not let nobody_at_all in.*28000.*DATABASE_OWNER_URL|does not let nobody_at_all in.*28P01/,
+    ],
+    [
+      'no such database',
+      { DATABASE_URL: url({ ...owner, database: 'nowhere' }) },
+      /no such database.*nowhere/,
+    ],
+    [
+      'a role without rights',
+      { DATABASE_URL: url({ ...app, database: 'postgres' }) },
+      /lacks a right in the database postgres.*permission denied.*DATABASE_OWNER_URL/,
+    ],
+    [
+      'an embedded one, but the port is taken',
+      { DATA_DIR: temporaryFolder(t), PORT: String(port) },
+      /PORT is taken.*127\.0\.0\.1/,
+    ],
+    [
+      'an address of another machine',
+      { ...keys, DATABASE_URL: urlOf(owner), HOST: '192.0.2.1' },
+      /HOST is not an address of this machine/,
+    ],
+  ];
+  for (const [name, env, says] of rows) {
+    await t.test(name, async (t) => {
+      const server = await startServer(t, { env: { ...keys, ...env }, ready: 0 });
+      t.equal(await server.exited, 1);
+      const told = server.lines.filter((line) => !line.startsWith('{')).join('\n');
+      t.match(told, says);
+      t.notMatch(server.lines.join('\n'), /^\s+at /m, 'no stack');
+      t.notMatch(server.lines.join('\n'), secret);
+    });
+  }
+});
