@@ -54,7 +54,7 @@ async function placeOf(config: Config, role: StoreInput['role'], log: Log): Prom
   const embedded = await openEmbedded({
     dataDir: config.server.dataDir,
     role,
-    log: (line) => log.info(line),
+    log: (line) => log.warn(line),
   });
   const name = `embedded PostgreSQL ${embedded.version} in ${embedded.dataDir}`;
   return { owner: embedded.owner, app: embedded.app, name, stop: () => embedded.stop() };

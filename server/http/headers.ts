@@ -28,16 +28,9 @@ const PAGE_POLICY = policy("form-action 'self'");
 /** For pages of the protocol library, whose forms end at redirect URIs of any registered app. */
 const LIBRARY_POLICY = policy('');
 
+/** Names that browsers know: any other is a warning in every visitor's console. */
 const PERMISSIONS = [
-  ...[
-    'accelerometer',
-    'autoplay',
-    'bluetooth',
-    'browsing-topics',
-    'camera',
-    'display-capture',
-    'encrypted-media',
-  ],
+  ...['accelerometer', 'autoplay', 'browsing-topics', 'camera', 'display-capture', 'encrypted-media'],
   ...[
     'fullscreen',
     'gamepad',
@@ -48,16 +41,7 @@ const PERMISSIONS = [
     'local-fonts',
     'magnetometer',
   ],
-  ...[
-    'microphone',
-    'midi',
-    'payment',
-    'picture-in-picture',
-    'screen-wake-lock',
-    'serial',
-    'usb',
-    'web-share',
-  ],
+  ...['microphone', 'midi', 'payment', 'picture-in-picture', 'screen-wake-lock', 'serial', 'usb'],
   'xr-spatial-tracking',
 ]
   .map((feature) => `${feature}=()`)
