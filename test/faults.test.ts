@@ -4,7 +4,7 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { Database } from '../drizzle/database.ts';
+import { type Database, openTransaction } from '../drizzle/database.ts';
 import { openEmbedded } from '../drizzle/embedded.ts';
 import { migrate } from '../drizzle/migrate.ts';
 import { sha256 } from '../server/lib/secrets.ts';
@@ -414,6 +414,50 @@ t.test('ATK-A229: the database stops and comes back under load', async (t) => {
   t.same(faultsOf(server), [], 'no fault in the log');
   t.equal(await server.stop(), 0, 'it was the same process all the time');
 });
+
+t.test(
+  'ATK-A229: a transaction whose connection broke is over, whatever its connection becomes next',
+  async (t) => {
+    const database = await freshDatabase(t);
+    const superuser = openPool(t, database.superuser, 1);
+    // One connection: the next transaction gets the very one the broken transaction had.
+    const db = openPool(t, database.app, 1);
+    const pid = async (on: Database) => (await on.$client`SELECT pg_backend_pid() AS pid`)[0]?.pid as number;
+    const insert = (on: Database, name: string) =>
+      on.$client`INSERT INTO setup_tokens (token_hash, created_at, expires_at) VALUES (${name}, now(), now())`;
+    for (const end of ['rollback', 'commit'] as const) {
+      const broken = await openTransaction(db);
+      await insert(broken.db, `before ${end}`);
+      const waiting = broken.db.$client`SELECT pg_sleep(5)`.then(
+        () => 'answered',
+        () => 'refused',
+      );
+      const queued = insert(broken.db, `queued ${end}`).then(
+        () => 'answered',
+        () => 'refused',
+      );
+      await sleep(50);
+      await superuser.$client`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = ${database.name} AND usename = ${database.app.user}`;
+      t.same(await Promise.all([waiting, queued]), ['refused', 'refused'], 'what waits in it is told');
+
+      await eventually('a new connection', async () => (await pid(db)) > 0);
+      const next = await openTransaction(db);
+      await insert(next.db, `next ${end}`);
+      await t.rejects(insert(broken.db, `after ${end}`), 'the broken one takes nothing more');
+      if (end === 'rollback') await broken.rollback();
+      else await t.rejects(broken.commit(), 'nor does it claim to have been kept');
+      await insert(next.db, `next, still ${end}`);
+      await next.commit();
+    }
+    const kept = await db.$client<{ name: string }[]>`SELECT token_hash AS name FROM setup_tokens ORDER BY 1`;
+    t.same(
+      kept.map(({ name }) => name),
+      ['next commit', 'next rollback', 'next, still commit', 'next, still rollback'],
+      'and the next transaction is whole',
+    );
+  },
+);
 
 // ---------------------------------------------------------------- SIGTERM
 
