@@ -180,7 +180,8 @@ async function audit(
     SELECT
       (SELECT count(*)::int FROM (SELECT grant_id, count(*) AS n FROM access_tokens GROUP BY 1) t
         FULL JOIN (SELECT grant_id, count(*) AS n FROM audit_events WHERE type IN ('token.issued', 'token.refreshed') GROUP BY 1) e
-        USING (grant_id) WHERE t.n IS DISTINCT FROM e.n) AS unrecorded,
+        USING (grant_id) JOIN grants g ON g.id = grant_id AND g.revoked_at IS NULL
+        WHERE t.n IS DISTINCT FROM e.n) AS unrecorded,
       (SELECT count(*)::int FROM authorization_codes c WHERE NOT EXISTS (SELECT FROM grants g WHERE g.id = c.grant_id)) AS orphans,
       (SELECT count(*)::int FROM authorization_codes c WHERE c.consumed_at IS NOT NULL
         AND NOT EXISTS (SELECT FROM access_tokens t WHERE t.grant_id = c.grant_id)) AS wasted,
