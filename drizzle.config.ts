@@ -3,6 +3,8 @@ import { defineConfig } from 'drizzle-kit';
 export default defineConfig({
   dialect: 'postgresql',
   casing: 'snake_case',
-  schema: ['accounts', 'audit', 'clients', 'jobs', 'keys', 'lockouts', 'oidc'].map((room) => `./drizzle/schema/${room}.ts`),
+  schema: ['accounts', 'audit', 'clients', 'jobs', 'keys', 'lockouts', 'oidc'].map(
+    (room) => `./drizzle/schema/${room}.ts`,
+  ),
   out: './drizzle/migrations',
 });

@@ -429,7 +429,7 @@ type ValueOf<O> = O extends { kind: 'text'; default: infer D }
         ? C
         : readonly string[];
 
-export type Options = typeof options;
+type Options = typeof options;
 /** What the settings say, before anything is resolved: `null` where a default depends on other settings. */
 export type Settings = { [R in keyof Options]: { [K in keyof Options[R]]: ValueOf<Options[R][K]> } };
 

@@ -1,7 +1,7 @@
 // An account as OIDC standard claims (Core 5.1, 5.4). A claim that is not known, or not of its type, is left out.
 import type { Account } from './accounts.ts';
 
-export interface AddressClaim {
+interface AddressClaim {
   formatted?: string;
   street_address?: string;
   locality?: string;

@@ -41,7 +41,7 @@ export interface NewClient {
 }
 
 export const SCOPES = ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'] as const;
-export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const;
+const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const;
 export const RESPONSE_MODES = ['query', 'form_post', 'fragment'] as const;
 export const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const;
 const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const;

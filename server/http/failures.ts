@@ -13,7 +13,7 @@ import { Elsewhere } from './arrival.ts';
 import { headerLines } from './headers.ts';
 
 /** Of the answer format, not of the program: which release runs is nobody's business. */
-export const FORMAT_VERSION = '1';
+const FORMAT_VERSION = '1';
 
 const BY_FASTIFY_CODE: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'request.tooLarge',
@@ -49,7 +49,7 @@ function validationDetails(error: FastifyError): Record<string, string> {
 }
 
 /** Whatever was thrown, as something its caller may see. */
-export function problemOf(error: unknown): Problem {
+function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const fastify = (error ?? {}) as FastifyError;
   if (fastify.validation) return new Problem('request.invalid', { details: validationDetails(fastify) });
@@ -68,7 +68,7 @@ export function problemOf(error: unknown): Problem {
 }
 
 /** People get pages; what reads JSON says so or says nothing. */
-export const wantsPage = (raw: IncomingMessage): boolean =>
+const wantsPage = (raw: IncomingMessage): boolean =>
   !raw.url?.startsWith('/api/') && (raw.headers.accept ?? '').includes('text/html');
 
 const OAUTH_ERRORS: Readonly<Record<number, string>> = {

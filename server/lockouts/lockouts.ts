@@ -12,12 +12,12 @@ import type { Op } from '../lib/op.ts';
 import { sha256base64url } from '../lib/secrets.ts';
 
 /** What was typed as the e-mail address, and the client address it came from. */
-export interface SignInAttempt {
+interface SignInAttempt {
   identifier: string;
   address: string;
 }
 
-export interface ClientAuthAttempt {
+interface ClientAuthAttempt {
   clientId: string;
   address: string;
 }

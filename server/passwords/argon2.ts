@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-export interface Argon2Parameters {
+interface Argon2Parameters {
   /** KiB. */
   memory: number;
   passes: number;

@@ -11,17 +11,17 @@ import { fold, isListed } from './breached.ts';
 import { contextWords, isGuessable, without } from './guessable.ts';
 
 /** In characters (code points), after NFC. Everyone may use this many, and nobody more. */
-export const MAX_LENGTH = 256;
+const MAX_LENGTH = 256;
 
 /** Whose password it is: their name and address must not carry it. */
-export interface AboutPerson {
+interface AboutPerson {
   email?: string | undefined;
   name?: string | null | undefined;
   /** No second factor protects the account: the longer minimum applies. */
   singleFactor: boolean;
 }
 
-export interface QueueStats {
+interface QueueStats {
   running: number;
   waiting: number;
   /** Since the start. */

@@ -12,7 +12,7 @@ import { type Visitor, visitor } from './browser.ts';
 import { freshDatabase, openPool, type TestDatabase } from './database.ts';
 import { type Answer, type ServerProcess, startReplicas } from './server.ts';
 
-export interface Person {
+interface Person {
   id: string;
   email: string;
 }

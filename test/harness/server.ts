@@ -15,7 +15,7 @@ export interface Answer {
   body: string;
 }
 
-export interface Ask {
+interface Ask {
   method?: string;
   headers?: Record<string, string>;
   /** A form where it is an object, else sent as it is. */
