@@ -116,6 +116,19 @@ export async function openTransaction(db: Database): Promise<OpenTransaction> {
   };
 }
 
+/**
+ * Seconds by which this machine's clock is ahead of the database's, negative when it is behind. Within the time the
+ * question took nothing can be said: 0.
+ */
+export async function clockAhead(db: Database): Promise<number> {
+  const before = Date.now();
+  const [row] = await db.$client<{ now: number }[]>`
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`;
+  const after = Date.now();
+  if (!row) throw new Error('the database gave no answer');
+  return (Math.max(before - row.now, 0) - Math.max(row.now - after, 0)) / 1000;
+}
+
 interface PostgresFault {
   code?: unknown;
   cause?: unknown;

@@ -3,6 +3,7 @@ import { loadConfig, withKeyFiles } from '../config/load.ts';
 import type { Config } from '../config/options.ts';
 import {
   type Connection,
+  clockAhead,
   closeDatabase,
   type Database,
   openDatabase,
@@ -60,6 +61,18 @@ async function placeOf(config: Config, role: StoreInput['role'], log: Log): Prom
   return { owner: embedded.owner, app: embedded.app, name, stop: () => embedded.stop() };
 }
 
+/** Seconds. Less is tolerated in tokens' times; much more and servers refuse what the others have just issued. */
+const CLOCK_TOLERANCE = 5;
+
+/** Expiry goes by each server's clock, so that one that is off ends or prolongs what the others issue. */
+async function warnOfClock(db: Database, log: Log): Promise<void> {
+  const ahead = await clockAhead(db);
+  if (Math.abs(ahead) <= CLOCK_TOLERANCE) return;
+  log.error(
+    `The clock of this machine is ${Math.abs(ahead).toFixed(0)} seconds ${ahead > 0 ? 'ahead of' : 'behind'} the database's. Synchronise both with a time server: sign-ins, sessions and lockouts end too early or too late until then.`,
+  );
+}
+
 /**
  * Opens everything, migrated and proven to hold the right keys. Throws SettingsError, EmbeddedError, DatabaseError or
  * Problem, each with a sentence for the operator; nothing stays open then.
@@ -87,6 +100,7 @@ export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> 
       await checkCanary(systemOp(db, 'start'), ring).catch((error) => {
         throw unusable(error, place.app, 'DATABASE_URL');
       });
+      if (role === 'server') await warnOfClock(db, log);
       return {
         config,
         db,

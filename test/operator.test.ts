@@ -59,3 +59,13 @@ t.test('O1 O3: a server that cannot start says why and what to look at', async (
     });
   }
 });
+
+t.test('O1: a server whose clock is not the database’s says so', async (t) => {
+  const day = 'data:text/javascript,const%20now=Date.now;Date.now=()=>now()-864e5';
+  const server = await startServer(t, {
+    database: await freshDatabase(t),
+    env: { NODE_OPTIONS: `--import=${day}` },
+  });
+  const [line] = server.logs().filter(({ level }) => level === 'error');
+  t.match(line?.msg, /86\d{3} seconds behind the database's/);
+});

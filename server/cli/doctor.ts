@@ -9,6 +9,7 @@ import { loadConfig, SettingsError, withKeyFiles } from '../../config/load.ts';
 import type { Config } from '../../config/options.ts';
 import {
   type Connection,
+  clockAhead,
   closeDatabase,
   type Database,
   faultCode,
@@ -236,13 +237,10 @@ const unreachable = (setting: string, name: string, error: unknown): Finding =>
   );
 
 async function serverOf(db: Database, name: string): Promise<Finding[]> {
-  const before = Date.now();
-  const [row] = await db.$client<{ version: string; number: number; encoding: string; now: number }[]>`
+  const [row] = await db.$client<{ version: string; number: number; encoding: string }[]>`
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
-           current_setting('server_encoding') AS encoding,
-           (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`;
+           current_setting('server_encoding') AS encoding`;
   if (!row) throw new Error('the database gave no answer');
-  const after = Date.now();
   const findings: Finding[] = [];
   const says = `${name}: PostgreSQL ${row.version}.`;
   if (Math.floor(row.number / 10_000) < LEAST_POSTGRES) {
@@ -253,8 +251,7 @@ async function serverOf(db: Database, name: string): Promise<Finding[]> {
     );
   } else findings.push(ok('database', says));
 
-  // Within the time the question took, nothing can be said.
-  const apart = Math.max(before - row.now, row.now - after, 0) / 1000;
+  const apart = Math.abs(await clockAhead(db));
   const clock = `The clocks of this machine and of the database are ${apart.toFixed(1)} seconds apart.`;
   const mend = 'Synchronise both with a time server (NTP): tokens and codes live for seconds.';
   if (apart > 30) findings.push(fault('clock', clock, mend));
