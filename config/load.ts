@@ -6,6 +6,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -143,6 +144,17 @@ const REASONS: Record<string, string> = {
 const reason = (error: unknown): string => {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return REASONS[code] ?? (code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8 text' : code);
+};
+
+const NOT_WRITTEN: Record<string, string> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'it is on a read-only file system',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EEXIST: 'it is not a folder',
+  ENOTDIR: 'a part of its path is not a folder',
+  ENOENT: 'it cannot be made there',
 };
 
 const readText = (path: string) => new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
@@ -360,6 +372,11 @@ const LOCAL = /^(localhost|127\.0\.0\.1|\[::1\])$/;
 /** Sign-in pages, cookies and tokens are only safe on plain http if they never leave the machine. */
 const isLocalOrigin = (origin: string): boolean => LOCAL.test(new URL(origin).hostname);
 
+function portOf(origin: string): number {
+  const { port, protocol } = new URL(origin);
+  return Number(port || (protocol === 'https:' ? 443 : 80));
+}
+
 function issuerFault(issuer: string): string | undefined {
   if (issuer.includes('@')) return 'must not contain a user name or password.';
   if (!URL.canParse(issuer)) return 'is not an origin such as https://id.example.com.';
@@ -437,7 +454,8 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
     rule([name], Boolean(why), `${name}: ${path} cannot be read: ${why}.`);
   }
 
-  const ownIssuer = `${tls ? 'https' : 'http'}://localhost:${server.port}`;
+  // As browsers write it: without the port that goes without saying.
+  const ownIssuer = new URL(`${tls ? 'https' : 'http'}://localhost:${server.port}`).origin;
   const wrongIssuer = server.issuer === null ? undefined : issuerFault(server.issuer);
   rule(['ISSUER'], wrongIssuer !== undefined, `ISSUER ${wrongIssuer}`);
   if (wrongIssuer !== undefined) faulty.add('ISSUER');
@@ -450,10 +468,7 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
   );
   rule(
     ['ISSUER', 'PORT'],
-    local &&
-      server.trustedProxies.length === 0 &&
-      server.host === null &&
-      new URL(issuer).port !== String(server.port),
+    local && server.trustedProxies.length === 0 && server.host === null && portOf(issuer) !== server.port,
     `ISSUER is ${issuer}, but the server listens on port ${server.port}.`,
     warnings,
   );
@@ -640,16 +655,21 @@ export function withKeyFiles(config: Config, { databaseExists }: { databaseExist
   const keysFrom = (name: string, given: readonly string[], irreplaceable: boolean) => {
     if (given.length > 0) return given;
     const path = join(folder, name);
-    let mode = statSync(path, { throwIfNoEntry: false })?.mode;
+    let mode = existsSync(path) ? statSync(path).mode : undefined;
     if (mode === undefined) {
       if (irreplaceable && databaseExists) {
         throw new SettingsError([
           `${path} is missing, but there is a database beside it whose secrets only its keys can open. Restore the file from your backup, or set ENCRYPTION_KEYS.`,
         ]);
       }
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      if (createKeyFile(path)) result.created.push(path);
-      syncFolder(folder);
+      try {
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        if (createKeyFile(path)) result.created.push(path);
+        syncFolder(folder);
+      } catch (error) {
+        const { code = '' } = error as NodeJS.ErrnoException;
+        throw new SettingsError([`DATA_DIR: ${folder} cannot be written: ${NOT_WRITTEN[code] ?? code}.`]);
+      }
       mode = statSync(path).mode;
     }
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {

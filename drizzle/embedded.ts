@@ -7,9 +7,11 @@
 // the last one out and stops PostgreSQL. Coming and going is serialised by a file lock of the kernel.
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import {
+  accessSync,
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   cpSync,
   existsSync,
   fsyncSync,
@@ -622,7 +624,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   // An empty path would be the working directory.
   if (options.dataDir.trim() === '') throw new EmbeddedError('DATA_DIR is empty; it must name a folder.');
   const dataDir = resolve(options.dataDir);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new EmbeddedError(`The data folder ${dataDir} (DATA_DIR) cannot be made or written (${code}).`);
+  }
 
   let place: Place;
   let stopping = false;

@@ -48,7 +48,13 @@ function writable(folder) {
 /** A home for programs that insist on one, where ours cannot be written. */
 function home() {
   if (process.env.HOME && writable(process.env.HOME)) return process.env.HOME;
-  if (!process.env.HOME && writable(homedir())) return homedir();
+  if (!process.env.HOME) {
+    try {
+      if (writable(homedir())) return homedir();
+    } catch {
+      // This user is not in the password file.
+    }
+  }
   const folder = join(tmpdir(), `gatehouse-home-${process.getuid?.() ?? 0}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;

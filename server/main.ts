@@ -68,16 +68,16 @@ async function main(): Promise<void> {
     throw error;
   });
   const { config, db } = store;
-  app = createApp(store);
   const { issuer, host, port } = config.server;
 
   try {
+    app = createApp(store);
     await app.start();
     await app.http.listen({ host, port }).catch((error) => {
       throw listenFault(error, host, port);
     });
   } catch (error) {
-    await app.stop();
+    await app?.stop();
     await store.close();
     throw error;
   }

@@ -331,6 +331,8 @@ t.test('O3: a variable that is nearly ours is warned of, others are not', async 
   t.strictSame(load({ GATEHOUSE_PORT: 'tcp://10.96.0.1:80' }).warnings, [], 'set by Kubernetes');
   t.match(load({ ...production(), TRUSTED_PROXIES: '', DEMO: 'on' }).warnings, [/TRUSTED_PROXIES/, /DEMO/]);
   t.match(load({ ISSUER: 'http://localhost:4000' }).warnings, [/listens on port 3000/]);
+  t.equal(load({ PORT: '80' }).config.server.issuer, 'http://localhost', 'as browsers write it');
+  t.strictSame(load({ PORT: '80', ISSUER: 'http://localhost' }).warnings, []);
   t.match(
     faults({ PORT: 'x', DATABASE_URI: 'x' }),
     [/^PORT/, /did you mean DATABASE_URL/],

@@ -47,6 +47,22 @@ t.test('O1 O3: a server that cannot start says why and what to look at', async (
       { ...keys, DATABASE_URL: urlOf(owner), HOST: '192.0.2.1' },
       /HOST is not an address of this machine/,
     ],
+    [
+      'a data folder where none can be made',
+      { DATA_DIR: '/etc/passwd', ENCRYPTION_KEYS: '', COOKIE_KEYS: '' },
+      /DATA_DIR: \/etc\/passwd cannot be written: it is not a folder/,
+    ],
+    ['the same with keys of its own', { DATA_DIR: '/etc/passwd' }, /data folder \/etc\/passwd.*EEXIST/],
+    [
+      'a certificate that is none',
+      {
+        DATABASE_URL: urlOf(owner),
+        TLS_CERT: '/etc/passwd',
+        TLS_KEY: '/etc/passwd',
+        ISSUER: 'https://localhost',
+      },
+      /TLS_CERT and TLS_KEY must be PEM files/,
+    ],
   ];
   for (const [name, env, says] of rows) {
     await t.test(name, async (t) => {

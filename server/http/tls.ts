@@ -1,7 +1,9 @@
 // The server's own certificate: read at start, read again when either file changes, so that a renewal needs no restart.
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
+import { SettingsError } from '../../config/load.ts';
 import type { Config } from '../../config/options.ts';
 import type { Log } from '../lib/log.ts';
 
@@ -13,10 +15,19 @@ interface Certificate {
   key: Buffer;
 }
 
-/** Undefined when the settings name none. Throws Error when a file is missing. */
+/** Undefined when the settings name none. Throws SettingsError when a file is missing or the two are no pair. */
 export function readCertificate({ tlsCert, tlsKey }: Config['server']): Certificate | undefined {
   if (!tlsCert || !tlsKey) return undefined;
-  return { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+  try {
+    const certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+    createSecureContext(certificate);
+    return certificate;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SettingsError([
+      `TLS_CERT and TLS_KEY must be PEM files: the chain, the server’s own certificate first, and its key without a passphrase (${code}).`,
+    ]);
+  }
 }
 
 export function watchCertificate(app: FastifyInstance, settings: Config['server'], log: Log): void {
