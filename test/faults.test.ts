@@ -479,8 +479,9 @@ t.test('ATK-A234: SIGTERM under load: what is under way is answered, the next re
       const form = formsOf(page.body).find(({ action }) => /\/password$/.test(action));
       return { one, action: form?.action ?? '', fields: form?.fields ?? {} };
     });
-    const person2 = await cast.person();
-    const underWay = signIns.map(({ one, action, fields }) =>
+    const people = await Promise.all(signIns.map(() => cast.person()));
+    let answered = 0;
+    const underWay = signIns.map(({ one, action, fields }, turn) =>
       old.ask(action, {
         headers: {
           accept: 'text/html',
@@ -488,9 +489,10 @@ t.test('ATK-A234: SIGTERM under load: what is under way is answered, the next re
           'sec-fetch-site': 'same-origin',
           cookie: cookieHeader(one, action),
         },
-        body: { ...fields, email: person2.email, password: PASSWORD },
+        body: { ...fields, email: people[turn]?.email ?? '', password: PASSWORD },
       }),
     );
+    for (const answer of underWay) answer.finally(() => answered++).catch(() => {});
     const load = { on: true };
     const others: string[] = [];
     const workers = atOnce(4, async () => {
@@ -505,8 +507,10 @@ t.test('ATK-A234: SIGTERM under load: what is under way is answered, the next re
       }
     });
     await eventually('the sign-ins are being worked on', async () => {
-      const [row] = await db.$client<{ count: number }[]>`SELECT max(count)::int AS count FROM failures`;
-      return row?.count === underWay.length;
+      const [row] = await db.$client<
+        { count: number }[]
+      >`SELECT count(*)::int AS count FROM failures WHERE scope = 'sign_in.account'`;
+      return (row?.count ?? 0) + answered >= underWay.length;
     });
     const from = Date.now();
     const exit = old.stop();
