@@ -162,6 +162,7 @@ t.test('O1 A1 P9: from an empty data folder to tokens in the demo app', async (t
     await page.waitForURL(/\/oauth2\/logout/);
     await look(t, page, 'logout');
     await page.getByRole('button', { name: /^sign out/i }).click();
+    t.equal(await page.locator('h1').innerText(), 'You are signed out');
     await look(t, page, 'signed out');
     await page.goto(issuer);
     await look(t, page, 'welcome');

@@ -181,7 +181,10 @@ export const en = {
       'server.busy': 'Busy right now',
       'setup.linkInvalid': 'This setup link does not work',
       'setup.done': 'Already set up',
+      invalid_client: 'Unknown app',
     } as Readonly<Record<string, string>>,
+    unknownApp:
+      'The app that sent you here is not registered with this server, or its address has a mistake in it.',
     loadAgain: 'Load the page again',
     code: 'Code',
     tell: 'If you ask for help, pass on the request ID.',

@@ -125,12 +125,12 @@ function signingIn(scope: FastifyInstance, { config, browser, oidc }: AccountRou
 const signInHref = (next: string) => `/account/sign-in?${new URLSearchParams({ next })}`;
 
 function ownPages(scope: FastifyInstance, { config, browser, oidc }: AccountRouteParts): void {
-  const { issuer, demo } = config.server;
+  const { demo } = config.server;
   // Who it is comes before the form token, which is bound to the session.
   const people = oidc.askPerson(scope, HOME);
   browser.guard(scope, (request) => people.of(request).sessionUid);
 
-  const signOut = new URLSearchParams({ client_id: OWN_CLIENT, post_logout_redirect_uri: `${issuer}/` });
+  const signOut = new URLSearchParams({ client_id: OWN_CLIENT });
 
   scope.get(HOME, async (request, reply) => {
     const { account, sessionUid } = people.of(request);

@@ -9,6 +9,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../../config/options.ts';
 import { type Database, isUnavailable } from '../../drizzle/database.ts';
 import { expiredPage, problemPage } from '../../views/problem.ts';
+import { en } from '../../views/words.ts';
 import { signOutEverywhere } from '../accounts/accounts.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
@@ -193,7 +194,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
     } catch (fault) {
       await unit
         .finish('rollback')
-        .catch((error) => log.warn({ err: error, id: unit.facts.id }, 'rollback failed'));
+        .catch((error) => log.warn({ err: error, requestId: unit.facts.id }, 'rollback failed'));
       answerFault(ctx, unit, fault);
     }
   }
@@ -216,8 +217,9 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
   function answerFault(ctx: KoaContextWithOIDC, unit: Unit, fault: unknown): void {
     const away = isUnavailable(fault) || (fault instanceof Problem && fault.status === 503);
     const code = away ? 'server.unavailable' : 'server.fault';
-    if (away) log.warn({ err: fault, id: unit.facts.id }, 'protocol request refused: database unavailable');
-    else log.error({ err: fault, id: unit.facts.id }, 'protocol request failed');
+    if (away)
+      log.warn({ err: fault, requestId: unit.facts.id }, 'protocol request refused: database unavailable');
+    else log.error({ err: fault, requestId: unit.facts.id }, 'protocol request failed');
     for (const name of ['Set-Cookie', 'Location', 'WWW-Authenticate']) ctx.remove(name);
     const { status, message } = problems[code];
     ctx.status = status;
@@ -240,10 +242,17 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
     ) => {
       const why = (error.error_detail ?? error.error_description ?? '').slice(0, 300).toWellFormed();
       refusals.set(ctx, { error: error.message, why });
+      // The audit trail knows only registered apps; a client_id with a slip in it is nowhere else.
+      const claimed = ctx.oidc.params?.client_id;
+      const client =
+        ctx.oidc.client?.clientId ?? (typeof claimed === 'string' ? claimed.slice(0, 100) : undefined);
+      const requestId = currentUnit()?.facts.id;
+      log.info({ requestId, client, error: error.message, why }, 'protocol request refused');
     };
     const emitter: NodeJS.EventEmitter = provider;
-    emitter.on('authorization.error', refused);
-    emitter.on('grant.error', refused);
+    for (const kind of ['authorization', 'grant', 'userinfo', 'introspection', 'revocation', 'end_session']) {
+      emitter.on(`${kind}.error`, refused);
+    }
     provider.on('server_error', (_ctx, error) => {
       const unit = currentUnit();
       if (unit) unit.fault = error;
@@ -380,7 +389,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
 
 export type Oidc = ReturnType<typeof createOidc>;
 
-/** The library's public description, as a sentence. */
+/** The library's public description, as a sentence; a person who meets an unknown app gets words of ours. */
 function sentenceOf({
   error,
   error_description: said = error,
@@ -388,5 +397,6 @@ function sentenceOf({
   error: string;
   error_description?: string | undefined;
 }): string {
+  if (error === 'invalid_client') return en.problem.unknownApp;
   return `${said.charAt(0).toUpperCase()}${said.slice(1)}${/[.!?]$/.test(said) ? '' : '.'}`;
 }

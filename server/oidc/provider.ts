@@ -11,7 +11,7 @@ import type { Config } from '../../config/options.ts';
 import { logoutPage, signedOutPage } from '../../views/logout.ts';
 import { allClaimsOf, claimsByScope } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
-import type { KnownClients } from '../clients/clients.ts';
+import { type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
 import { consentedScopes, lockConsent, lookOf } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { sameDigest, sha256 } from '../lib/secrets.ts';
@@ -76,6 +76,10 @@ export interface ProviderParts {
   beforeClientSecret(unit: Unit, clientId: string): Promise<void>;
   renderError: NonNullable<Configuration['renderError']>;
 }
+
+/** The app that asked; our own pages are none. */
+const appName = ({ oidc: { client } }: KoaContextWithOIDC): string | null =>
+  client && client.clientId !== OWN_CLIENT ? (client.clientName ?? null) : null;
 
 const scopesOf = (ctx: KoaContextWithOIDC): string[] => [...ctx.oidc.requestParamOIDCScopes];
 
@@ -258,16 +262,16 @@ const features = ({ clients }: ProviderParts): Configuration['features'] =>
           logoutPage({
             action: `${ROUTES.end_session}/confirm`,
             xsrf,
-            clientName: ctx.oidc.client?.clientName ?? null,
+            clientName: appName(ctx),
             email: account?.email ?? null,
           }),
         );
       },
       postLogoutSuccessSource: async (ctx: KoaContextWithOIDC) => {
         const { accountId } = await ctx.oidc.provider.Session.get(ctx);
-        const clientName = ctx.oidc.client?.clientName ?? null;
+        const stayed = accountId !== undefined;
         ctx.type = 'html';
-        ctx.body = String(signedOutPage({ stayed: accountId !== undefined, clientName, home: '/' }));
+        ctx.body = String(signedOutPage({ stayed, clientName: appName(ctx), home: '/' }));
       },
     },
     rpMetadataChoices: { enabled: false },
