@@ -210,8 +210,8 @@ tap.test('O1: an embedded database through its life', async (t) => {
 
   await t.test('O1: lock files of a stranger or a zombie do not stop a start', async (t) => {
     const stranger = spawn('sleep', ['60']);
-    // The second sleep replaces the shell and never asks for the first, which stays a zombie.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60']);
+    // The second sleep replaces the shell before the first one ends, and never asks for it: it stays a zombie.
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60']);
     t.teardown(() => {
       stranger.kill();
       parent.kill();

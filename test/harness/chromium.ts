@@ -34,7 +34,8 @@ export async function openTab(
   origin: string,
   options: BrowserContextOptions = {},
 ): Promise<Page> {
-  const context = await browser.newContext(options);
+  // Colours in the middle of a transition are nobody's to judge.
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(8000);
   const page = await context.newPage();
   page.on('console', (message) => {
