@@ -668,7 +668,9 @@ export function withKeyFiles(config: Config, { databaseExists }: { databaseExist
         syncFolder(folder);
       } catch (error) {
         const { code = '' } = error as NodeJS.ErrnoException;
-        throw new SettingsError([`DATA_DIR: ${folder} cannot be written: ${NOT_WRITTEN[code] ?? code}.`]);
+        throw new SettingsError([
+          `DATA_DIR: ${folder} cannot be written: ${NOT_WRITTEN[code] ?? code}. The embedded database is kept there; with DATABASE_URL no folder is needed.`,
+        ]);
       }
       mode = statSync(path).mode;
     }

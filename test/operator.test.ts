@@ -85,3 +85,19 @@ t.test('O1: a server whose clock is not the database’s says so', async (t) => 
   const [line] = server.logs().filter(({ level }) => level === 'error');
   t.match(line?.msg, /86\d{3} seconds behind the database's/);
 });
+
+t.test('R57: why an app was refused is in the log, without what it sent', async (t) => {
+  const server = await startServer(t, { database: await freshDatabase(t) });
+  const secret = 'a-secret-put-in-the-wrong-place';
+  await server.ask('/oauth2/authorize?response_type=code&client_id=wikki');
+  await server.ask('/oauth2/token', {
+    headers: { authorization: `Basic ${Buffer.from(`wikki:${secret}`).toString('base64')}` },
+    body: { grant_type: 'authorization_code', code: secret },
+  });
+  const lines = server.logs().filter(({ msg }) => msg === 'protocol request refused');
+  t.match(lines, [
+    { level: 'info', requestId: /-/, client: 'wikki', error: 'invalid_client', why: /./ },
+    { level: 'info', requestId: /-/, error: 'invalid_client', why: /./ },
+  ]);
+  t.notMatch(server.lines.join('\n'), secret);
+});
