@@ -30,7 +30,7 @@ export async function commandLineDocument(): Promise<string> {
 
 # The command line
 
-In a clone: \`npm run gatehouse -- account list\`. In the container: \`node server/cli.ts account list\`.
+In a clone: \`npm run gatehouse -- account list\` (\`npm run -s\` leaves npm’s own lines out, for \`--json\`). In the container: \`node server/cli.ts account list\`.
 
 ${program.description()}
 
