@@ -234,7 +234,7 @@ const sessions = {
     const unit = unitOf();
     const [row] = await run(unit.db(), rows.FIND_SESSION, [sha256(id), unit.now.toISOString()]);
     if (!row) return undefined;
-    unit.foundSession = true;
+    unit.storedSession = row.uid as string;
     unit.signedInAs = row.account_id as string | null;
     return sessionPayload(unit, row, id);
   },
@@ -249,13 +249,13 @@ const sessions = {
     if (id.startsWith(BY_UID)) throw new Error('a session found by uid cannot be saved');
     const unit = unitOf();
     const { jti, kind, uid, accountId, loginTs, iat, exp, ...rest } = payload;
-    if (!accountId && !rest.state && !unit.foundSession) {
+    if (!accountId && !rest.state && unit.storedSession === null) {
       // The cookie's session is gone and nothing took its place. The library would save nobody's session and hand
       // out its cookie, over the one that a parallel request of this browser may just have been given.
       unit.outdatedSession = true;
       return;
     }
-    const [saved] = await run(await unit.writing(), rows.SAVE_SESSION, [
+    const row = [
       uid as string,
       sha256(id),
       accountId ?? null,
@@ -266,12 +266,17 @@ const sessions = {
       unit.facts.address,
       unit.facts.userAgent,
       JSON.stringify(rest),
-      // The one request that takes an app out of a session is a logout from that app alone.
-      route() !== 'end_session_confirm',
-      unit.endedSessions.has(uid as string),
-    ]);
+    ];
+    // The one request that takes an app out of a session is a logout from that app alone.
+    const merge = route() !== 'end_session_confirm';
+    const writing = await unit.writing();
+    const [saved] =
+      unit.storedSession === uid
+        ? await run(writing, rows.SAVE_SESSION, [...row, merge, unit.endedSessions.has(uid as string)])
+        : await run(writing, rows.INSERT_SESSION, row);
     unit.outdatedSession = saved?.current !== true;
     if (!saved) return;
+    unit.storedSession = uid as string;
     unit.endedSessions.delete(uid as string);
     if (accountId && unit.signedInAs !== accountId) {
       unit.signedInAs = accountId;

@@ -125,26 +125,29 @@ export const TOUCH_SESSION = `UPDATE sessions SET last_seen_at = $2::timestamptz
   WHERE uid = $1 AND ended_at IS NULL AND expires_at > $2::timestamptz
     AND last_seen_at < $2::timestamptz - make_interval(secs => least(60, $3::float8 / 4))`;
 
+/** A new session: nobody else knows its uid yet. */
+export const INSERT_SESSION = `INSERT INTO sessions (uid, id_hash, account_id, account_epoch, login_at, created_at,
+    last_seen_at, expires_at, address, user_agent, payload)
+  VALUES ($1, $2, $3::uuid, $4::int, to_timestamp($5::float8), $6::timestamptz, $6::timestamptz, to_timestamp($7), $8::inet, $9,
+    $10::text::jsonb)
+  RETURNING true AS current`;
 /**
  * Sessions are saved whole by the library, last write wins. Three things must not be lost that way: a tombstone
  * (an ended session stays ended, R16), apps another request of the same session has added meanwhile (R17), and
  * the identifier and sign-in another request has given it: only who took the old identifier ($12) sets a new one.
+ * Not as the conflict branch of the insert: between parallel updates that can miss the row, and then fails on the
+ * other unique column.
  */
-export const SAVE_SESSION = `INSERT INTO sessions AS s (uid, id_hash, account_id, account_epoch, login_at, created_at,
-    last_seen_at, expires_at, address, user_agent, payload)
-  VALUES ($1, $2, $3::uuid, $4::int, to_timestamp($5::float8), $6::timestamptz, $6::timestamptz, to_timestamp($7), $8::inet, $9,
-    $10::text::jsonb)
-  ON CONFLICT (uid) DO UPDATE SET id_hash = CASE WHEN $12::boolean THEN excluded.id_hash ELSE s.id_hash END,
-    account_id = excluded.account_id, account_epoch = excluded.account_epoch,
-    login_at = greatest(s.login_at, excluded.login_at), last_seen_at = excluded.last_seen_at,
-    expires_at = excluded.expires_at, address = excluded.address, user_agent = excluded.user_agent,
+export const SAVE_SESSION = `UPDATE sessions AS s SET id_hash = CASE WHEN $12::boolean THEN $2::bytea ELSE s.id_hash END,
+    account_id = $3::uuid, account_epoch = $4::int, login_at = greatest(s.login_at, to_timestamp($5::float8)),
+    last_seen_at = $6::timestamptz, expires_at = to_timestamp($7), address = $8::inet, user_agent = $9,
     ended_at = NULL, end_reason = NULL,
     payload = CASE WHEN $11::boolean THEN jsonb_set(
-        CASE WHEN $12::boolean OR s.id_hash = excluded.id_hash THEN excluded.payload ELSE s.payload END, '{authorizations}',
-        coalesce(s.payload->'authorizations', '{}') || coalesce(excluded.payload->'authorizations', '{}'))
-      ELSE excluded.payload END
-  WHERE (s.ended_at IS NULL OR $12::boolean) AND (s.account_id IS NULL OR s.account_id = excluded.account_id)
-  RETURNING uid, id_hash = $2 AS current`;
+        CASE WHEN $12::boolean OR s.id_hash = $2::bytea THEN $10::text::jsonb ELSE s.payload END, '{authorizations}',
+        coalesce(s.payload->'authorizations', '{}') || coalesce($10::text::jsonb->'authorizations', '{}'))
+      ELSE $10::text::jsonb END
+  WHERE s.uid = $1 AND (s.ended_at IS NULL OR $12::boolean) AND (s.account_id IS NULL OR s.account_id = $3::uuid)
+  RETURNING id_hash = $2::bytea AS current`;
 export const END_SESSION = `UPDATE sessions SET ended_at = $2::timestamptz, end_reason = 'logout'
   WHERE id_hash = $1 AND ended_at IS NULL RETURNING uid, account_id`;
 

@@ -43,8 +43,8 @@ export interface Unit {
   sessions: Map<string, StoredPayload>;
   /** Sessions this request ended; one that is then saved again only changed its identifier. */
   endedSessions: Map<string, { accountId: string | null }>;
-  /** The session cookie's session was found. */
-  foundSession: boolean;
+  /** Uid of the cookie's session, found or saved by this request. */
+  storedSession: string | null;
   /** The session has another identifier by now, or none: this answer must not set the browser's cookie. */
   outdatedSession: boolean;
   /** The account the session cookie belongs to. */
@@ -111,7 +111,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     grants: new Map(),
     sessions: new Map(),
     endedSessions: new Map(),
-    foundSession: false,
+    storedSession: null,
     outdatedSession: false,
     signedInAs: null,
     source: null,
