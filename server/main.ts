@@ -19,6 +19,25 @@ const LONGEST_GRACE = 600_000;
 const PARENT_CHECK = 500;
 
 /**
+ * Signals within this time are one wish to stop: a signal to a whole process group arrives here twice, once passed
+ * on by the launcher. A later one means now. Milliseconds.
+ */
+const SAME_WISH = 2000;
+
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function onStop(stop: (signal: NodeJS.Signals) => void): void {
+  let since: number | undefined;
+  const heard = (signal: NodeJS.Signals) => {
+    if (since !== undefined && performance.now() - since > SAME_WISH) process.exit(1);
+    if (since !== undefined) return;
+    since = performance.now();
+    stop(signal);
+  };
+  for (const signal of STOPS) process.on(signal, heard);
+}
+
+/**
  * npm passes a signal on to the shell between us, which ends without us. So a server that npm started stops when
  * that shell is gone, as it would on the signal.
  */
@@ -53,14 +72,23 @@ async function main(): Promise<void> {
   const opening = openStore({ env: process.env, cwd: process.cwd(), role: 'server' });
   let app: App | null = null;
   // From the first moment: an embedded database that is being started is stopped again, too.
-  const grace = closeWithGrace({ delay: LONGEST_GRACE, logger: false }, async ({ signal, err }) => {
-    const store = await opening;
-    const { log, config } = store;
-    if (err) log.fatal({ err }, 'stopping after a fault nobody caught');
-    else log.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), config.server.shutdownGrace * 1000).unref();
-    await app?.stop();
-    await store.close();
+  let asked: NodeJS.Signals | undefined;
+  const grace = closeWithGrace(
+    { delay: LONGEST_GRACE, logger: false, skip: [...STOPS] },
+    async ({ signal, err }) => {
+      const store = await opening;
+      const { log, config } = store;
+      if (err) log.fatal({ err }, 'stopping after a fault nobody caught');
+      else log.info({ signal: asked ?? signal }, 'stopping');
+      setTimeout(() => process.exit(1), config.server.shutdownGrace * 1000).unref();
+      await app?.stop();
+      await store.close();
+    },
+  );
+
+  onStop((signal) => {
+    asked = signal;
+    void grace.close();
   });
 
   const store = await opening.catch((error) => {

@@ -1,6 +1,9 @@
 // What whoever runs the server is told when it cannot start: a sentence, never a stack, never a credential.
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { freshDatabase, urlOf } from './harness/database.ts';
 import { temporaryFolder } from './harness/folders.ts';
@@ -101,3 +104,32 @@ t.test('R57: why an app was refused is in the log, without what it sent', async 
   ]);
   t.notMatch(server.lines.join('\n'), secret);
 });
+
+t.test(
+  'O1: a stop signal that arrives twice, as to a process group, is one; a later one means now',
+  async (t) => {
+    const data = temporaryFolder(t);
+    const env = { DATA_DIR: data, SHUTDOWN_GRACE: '30' };
+    const twice = await startServer(t, { env });
+    process.kill(twice.pid, 'SIGINT');
+    process.kill(twice.pid, 'SIGTERM');
+    t.equal(await twice.exited, 0);
+    t.notOk(existsSync(join(data, 'postgres', 'postmaster.pid')), 'PostgreSQL was stopped');
+
+    const held = await startServer(t, { env });
+    // A request that does not end keeps the server from stopping.
+    const half = connect(held.port, '127.0.0.1');
+    half.on('error', () => {});
+    t.teardown(() => half.destroy());
+    half.write(
+      `POST /oauth2/token HTTP/1.1\r\nHost: localhost:${held.port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n`,
+    );
+    await sleep(200);
+    const since = performance.now();
+    process.kill(held.pid, 'SIGTERM');
+    await sleep(2500);
+    process.kill(held.pid, 'SIGTERM');
+    t.equal(await held.exited, 1);
+    t.ok(performance.now() - since < 10_000, 'not the 30 s of SHUTDOWN_GRACE');
+  },
+);
