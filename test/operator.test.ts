@@ -9,7 +9,7 @@ import { freshDatabase, urlOf } from './harness/database.ts';
 import { temporaryFolder } from './harness/folders.ts';
 import { freePort, newKey, startServer } from './harness/server.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 t.test('O1 O3: a server that cannot start says why and what to look at', async (t) => {
   const database = await freshDatabase(t);
