@@ -272,7 +272,7 @@ await t.test('ATK-A012: implicit and hybrid response types', async (t) => {
   );
 });
 
-await t.test('ATK-A014: ATK-A016: a request without PKCE', async (t) => {
+await t.test('ATK-A014 ATK-A016: a request without PKCE', async (t) => {
   for (const client of [await app.client(), await app.client({ public: true })]) {
     const page = await ask(client, { code_challenge: undefined, code_challenge_method: undefined });
     t.equal(errorOf(page), 'invalid_request');
@@ -346,7 +346,7 @@ await t.test('ATK-A017: the verifier left out or wrong', async (t) => {
 });
 
 await t.test(
-  'ATK-A018: ATK-A038: request objects, PAR and other features that are off; nothing is fetched',
+  'ATK-A018 ATK-A038: request objects, PAR and other features that are off; nothing is fetched',
   async (t) => {
     let fetched = 0;
     const trap = createServer((_request, response) => {
@@ -806,7 +806,7 @@ await t.test(
   },
 );
 
-await t.test('ATK-A114: ATK-A115: forms of sign-in and consent from elsewhere', async (t) => {
+await t.test('ATK-A114 ATK-A115: forms of sign-in and consent from elsewhere', async (t) => {
   const client = await app.client();
   const person = await app.person();
   const credentials = { email: person.email, password: PASSWORD };
@@ -881,7 +881,7 @@ await t.test('ATK-A117: a session cookie chosen beforehand is worth nothing afte
 });
 
 await t.test(
-  'ATK-A166: ATK-A167: logout ends the session on the server, and only the person can ask for it',
+  'ATK-A166 ATK-A167: logout ends the session on the server, and only the person can ask for it',
   async (t) => {
     const client = await app.client({ postLogoutRedirectUris: ['https://rp.test/bye'] });
     const person = await app.person();

@@ -164,7 +164,7 @@ await t.test('ATK-A041: a code at the wrong client, or with another redirect_uri
   t.strictSame(await refusalsOf(open), ['authorization_code: invalid_grant']);
 });
 
-await t.test('ATK-A042: ATK-A043: an expired code; a rotated refresh token after its window', async (t) => {
+await t.test('ATK-A042 ATK-A043: an expired code; a rotated refresh token after its window', async (t) => {
   const strict = await startApp(t, { AUTHORIZATION_CODE_TTL: '1', REFRESH_REPLAY_WINDOW: '1' });
   const client = await strict.client();
   const [person, victim] = [await strict.person(), await strict.person()];
@@ -245,7 +245,7 @@ await t.test('ATK-A047: more scope by refresh, or from a grant type that is not 
 });
 
 await t.test(
-  'ATK-A050: ATK-A051: client assertions, which no client may use; nothing is fetched',
+  'ATK-A050 ATK-A051: client assertions, which no client may use; nothing is fetched',
   async (t) => {
     let fetched = 0;
     const trap = createServer((_request, response) => {

@@ -1145,7 +1145,7 @@ t.test('lifetimes', async (t) => {
     t.ok(again.callback?.searchParams.get('code'), 'a new grant from what was allowed before');
   });
 
-  await t.test('A13: a session ends idle, and at its absolute limit however active; ATK-A169', async (t) => {
+  await t.test('A13 ATK-A169: a session ends idle, and at its absolute limit however active', async (t) => {
     const app = await startApp(t, { SESSION_IDLE: '2', SESSION_MAX_AGE: '5' });
     const rp = await relying(app);
     const person = await app.person();
