@@ -329,8 +329,8 @@ const STALE_AFTER = 5000;
 const KEPT = 5000;
 
 /**
- * Clients in memory, dropped by NOTIFY the moment they change, read anew after five seconds in any case, and
- * bypassed while this process is not listening. Unknown ids are not kept: they are the caller's to invent.
+ * Clients in memory, dropped by NOTIFY the moment they change, and read anew after five seconds in any case: what a
+ * broken connection keeps from us is not older than that. Unknown ids are not kept: they are the caller's to invent.
  */
 export function createKnownClients(db: Database) {
   const known = new Map<string, { client: KnownClient; at: number }>();
