@@ -414,7 +414,10 @@ function program(place: Place, name: string, args: readonly string[]) {
 async function createCluster(place: Place): Promise<void> {
   const parent = dirname(place.data);
   for (const name of readdirSync(parent)) {
-    if (name.startsWith('postgres.new-')) rmSync(join(parent, name), { recursive: true, force: true });
+    // The initdb of a start that was cut short may still be writing there for a moment.
+    if (name.startsWith('postgres.new-')) {
+      rmSync(join(parent, name), { recursive: true, force: true, maxRetries: 30, retryDelay: 100 });
+    }
   }
   // Made aside and renamed, so that a start cut short leaves nothing that looks like a database.
   const fresh = privateFolder(`${place.data}.new-${process.pid}`, place);
@@ -427,7 +430,7 @@ async function createCluster(place: Place): Promise<void> {
   try {
     await promisify(execFile)(command, args, { ...options, encoding: 'utf8' });
   } catch (cause) {
-    rmSync(fresh, { recursive: true, force: true });
+    rmSync(fresh, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 });
     const { stderr, message } = cause as { stderr?: string; message: string };
     throw new EmbeddedError(`The embedded database could not be made: ${(stderr || message).trim()}`, {
       cause,
