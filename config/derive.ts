@@ -100,7 +100,7 @@ from the folder the server is started in.
 - An issuer with plain \`http\`, unless it is \`localhost\`, \`127.0.0.1\` or \`[::1]\`.
 - \`DATABASE_URL\` without \`ENCRYPTION_KEYS\` and \`COOKIE_KEYS\`, a key that is no random key (such as
   \`AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\`), or one key used for both.
-- \`TRUSTED_PROXIES\` with a network that is every address.
+- \`TRUSTED_PROXIES\` or \`OUTBOUND_PRIVATE_NETWORKS\` with a network that is every address.
 - Signing keys that leave the JWKS before the tokens they signed expire (\`KEY_KEEP_AFTER\`).
 - Password hashing below \`ARGON2_MEMORY\` × \`ARGON2_PASSES\` = 35840, unless the issuer is localhost.
 

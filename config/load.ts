@@ -353,17 +353,17 @@ function keyFaults(label: string, keys: readonly string[]): string[] {
   return faults;
 }
 
-/** What is wrong with an entry of TRUSTED_PROXIES. */
-function networkFault(text: string): string | undefined {
+/** What is wrong with an address or network; `all` says why one that is every address makes no sense. */
+function networkFault(text: string, all: string): string | undefined {
   const [address = '', prefix, ...more] = text.split('/');
-  const family = isIP(address);
+  const family = address.includes('%') ? 0 : isIP(address);
   const longest = family === 4 ? 32 : 128;
   if (family === 0 || more.length > 0) return 'is not an address or network such as 10.0.0.0/8.';
   if (prefix === undefined) return undefined;
   if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > longest) {
     return `must have a prefix length from 1 to ${longest}.`;
   }
-  if (Number(prefix) === 0) return 'is every address: anyone could claim any address. Name the proxies.';
+  if (Number(prefix) === 0) return `is every address: ${all}`;
   return undefined;
 }
 
@@ -436,7 +436,7 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
   const rule = (about: readonly string[], broken: boolean, sentence: string, list = faults) => {
     if (broken && !about.some((name) => faulty.has(name))) list.push(sentence);
   };
-  const { server, database, secrets, tokens, keys, sessions, passwords, bootstrap } = settings;
+  const { server, database, secrets, tokens, keys, sessions, passwords, bootstrap, egress } = settings;
 
   const tls = server.tlsCert !== null && server.tlsKey !== null;
   rule(
@@ -478,9 +478,14 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
     'TRUSTED_PROXIES is empty: behind a proxy every visitor has the address of the proxy in logs, the audit trail and lockouts.',
     warnings,
   );
-  for (const [index, network] of server.trustedProxies.entries()) {
-    const fault = networkFault(network);
-    rule(['TRUSTED_PROXIES'], fault !== undefined, `TRUSTED_PROXIES item ${index + 1} ${fault}`);
+  for (const [name, list, all] of [
+    ['TRUSTED_PROXIES', server.trustedProxies, 'anyone could claim any address. Name the proxies.'],
+    ['OUTBOUND_PRIVATE_NETWORKS', egress.privateNetworks, 'nothing would be guarded. Name the networks.'],
+  ] as const) {
+    for (const [index, network] of list.entries()) {
+      const fault = networkFault(network, all);
+      rule([name], fault !== undefined, `${name} item ${index + 1} ${fault}`);
+    }
   }
   rule(
     ['HEADERS_TIMEOUT', 'REQUEST_TIMEOUT'],

@@ -405,6 +405,25 @@ export const options = {
       'The time in which they count, and for which they are refused.',
     ),
   },
+  egress: {
+    privateNetworks: list(
+      'OUTBOUND_PRIVATE_NETWORKS',
+      'Addresses or networks (CIDR) that Gatehouse may send requests to although they are not public, also over plain http: apps or sign-in services of your own network. Whoever can register an app can make it send requests there.',
+      { form: 'an address or network such as 10.1.2.0/24' },
+    ),
+    timeout: seconds(
+      'OUTBOUND_TIMEOUT',
+      5,
+      MINUTE,
+      'A request to another server that is not answered in full by then is given up.',
+    ),
+    maxBytes: integer(
+      'OUTBOUND_MAX_BYTES',
+      65_536,
+      [1024, 10_485_760],
+      'The longest answer of another server that is read, in bytes.',
+    ),
+  },
   jobs: {
     purgeEvery: seconds(
       'PURGE_INTERVAL',
