@@ -67,12 +67,14 @@ export function createApp({ config, db, ring, log }: Store): App {
   });
 
   let watch: { stop(): Promise<void> } | null = null;
+  let refused: { stop(): Promise<void> } | null = null;
   return {
     http,
     async start() {
       const op = systemOp(db, 'start');
       await keys.ensure(op);
       watch = await keys.watch(db, (set) => oidc.use(set));
+      refused = await lockouts.watch(db, log);
       await clients.start();
       await ensureAccountClient(op, issuer);
       if (config.server.demo) await ensureDemoClient(op, issuer);
@@ -86,6 +88,7 @@ export function createApp({ config, db, ring, log }: Store): App {
       await http.close();
       await jobs.stop();
       await watch?.stop();
+      await refused?.stop();
       await clients.stop();
     },
   };

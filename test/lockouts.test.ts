@@ -1,7 +1,9 @@
 // The limits on guessing, on a real database: counted before a password is looked at, shared by all replicas.
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
 import t, { type Test } from 'tap';
 import { type Config, options } from '../config/options.ts';
-import { inTransaction } from '../drizzle/database.ts';
+import { closeDatabase, type Database, inTransaction } from '../drizzle/database.ts';
 import { type Op, systemOp } from '../server/lib/op.ts';
 import {
   createLockouts,
@@ -224,6 +226,92 @@ t.test('ATK-A055: a guessed client is refused at that address only', async (t) =
   });
   t.equal(await lockouts.clientAuthBlocked(after(op, 301), { ...evil, clientId: 'fresh' }), null);
   t.same((await lockoutEvents(op)).map((one) => one.by).sort(), ['address', 'client']);
+});
+
+interface Replica {
+  lockouts: ReturnType<typeof createLockouts>;
+  /** What it is told of refusals on. */
+  watched: Database;
+  op(): Op;
+  /** Its pool is closed: whoever asks the database gets nothing but an error. */
+  mute(): Op;
+}
+
+const here = (clientId: string) => ({ clientId, address: '203.0.113.66' });
+const blocked = ({ lockouts, op }: Replica, clientId: string) =>
+  lockouts.clientAuthBlocked(op(), here(clientId));
+const remembered = ({ lockouts, mute }: Replica, clientId: string) =>
+  lockouts.clientAuthBlocked(mute(), here(clientId));
+
+async function guess({ lockouts, op }: Replica, clientId: string): Promise<void> {
+  for (let at = 0; at < 3; at++) await lockouts.countClientAuthFailure(op(), here(clientId));
+}
+
+/** Milliseconds until it is refused there. */
+async function untilBlocked(replica: Replica, clientId: string): Promise<number> {
+  const begun = performance.now();
+  while ((await blocked(replica, clientId)) === null) {
+    if (performance.now() - begun > 10_000) return Number.POSITIVE_INFINITY;
+    await sleep(10);
+  }
+  return performance.now() - begun;
+}
+
+t.test('ATK-A055: a client refused on one replica is refused on all of them', async (t) => {
+  const { app, superuser } = await freshDatabase(t);
+  const closed = openPool(t, app, 1);
+  await closeDatabase(closed);
+  const replica = async (name: string): Promise<Replica> => {
+    const [requests, watched] = [openPool(t, app, 4), openPool(t, app, 4)];
+    const lockouts = createLockouts({ ...defaults, clientAuthAttempts: 3 });
+    const watch = await lockouts.watch(watched, pino({ level: 'silent' }));
+    t.teardown(() => watch.stop());
+    const on = (db: Database) => () => systemOp(db, name);
+    return { lockouts, watched, op: on(requests), mute: on(closed) };
+  };
+  const [one, two] = await Promise.all([replica('one'), replica('two')]);
+
+  await t.test('nobody is refused, and the database is not asked', async (t) => {
+    t.equal(await remembered(two, 'app'), null);
+  });
+
+  await t.test('told at once', async (t) => {
+    await guess(one, 'app');
+    t.match(await blocked(one, 'app'), { retryAfter: 300 }, 'here with the count that reached the limit');
+    t.ok((await untilBlocked(two, 'app')) < 2000, 'there within two seconds');
+    await sleep(500);
+    for (const replica of [one, two]) {
+      t.match(await remembered(replica, 'app'), { retryAfter: Number });
+      t.equal(await remembered(replica, 'other'), null, 'another app at the same address');
+    }
+    const later = after(two.mute(), 301);
+    t.equal(await two.lockouts.clientAuthBlocked(later, here('app')), null, 'until the time is over');
+  });
+
+  await t.test('what was not told is found at the next look', async (t) => {
+    await one.lockouts.countClientAuthFailure(one.op(), here('silent'));
+    await one.op().db.$client`UPDATE failures SET count = 3 WHERE scope = 'client_auth.client' AND count = 1`;
+    t.ok((await untilBlocked(two, 'silent')) < 2500);
+  });
+
+  await t.test('with every listening connection cut', async (t) => {
+    const admin = openPool(t, { ...superuser, database: app.database }, 1);
+    const cut = await admin.$client`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = ${app.database} AND query ILIKE 'listen%'`;
+    t.equal(cut.length, 2);
+    await guess(one, 'cut');
+    t.ok((await untilBlocked(two, 'cut')) < 2500);
+  });
+
+  await t.test('without any news: the database is asked at each request', async (t) => {
+    await closeDatabase(two.watched);
+    await guess(one, 'lost');
+    t.ok((await untilBlocked(two, 'lost')) < 4500);
+    await t.rejects(remembered(two, 'app'), 'memory says nothing any more');
+    await guess(one, 'late');
+    t.ok(await blocked(two, 'late'), 'so it is refused at once');
+    t.equal(await blocked(two, 'other'), null);
+  });
 });
 
 t.test('A6: counters whose time is over are removed in batches', async (t) => {

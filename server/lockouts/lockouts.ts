@@ -4,12 +4,16 @@
 // guesses under way counts too, and N at once never get more answers than the limit (ATK-A101). Unknown names count
 // like known ones (ATK-A094). A refused attempt neither counts nor prolongs. The counters commit on their own: no
 // rolled back sign-in takes a failure back. Account limit: ATK-A100, A105; network limit: ATK-A104; clients: ATK-A055.
+// Which clients are refused, replicas also know in memory (refused.ts).
 import type { Config } from '../../config/options.ts';
+import type { Database } from '../../drizzle/database.ts';
 import { emailKey } from '../accounts/accounts.ts';
 import { type Entry, entry, write } from '../audit/audit.ts';
 import { networkKey } from '../lib/addresses.ts';
+import type { Log } from '../lib/log.ts';
 import type { Op } from '../lib/op.ts';
 import { sha256base64url } from '../lib/secrets.ts';
+import { createRefused, REFUSED_CHANNEL } from './refused.ts';
 
 /** What was typed as the e-mail address, and the client address it came from. */
 interface SignInAttempt {
@@ -54,8 +58,10 @@ export interface Lockouts {
   failed(op: Op, reservation: Reservation, accountId: string | null): Promise<void>;
   /** Null, or for how many seconds the client at this address, or the address, is refused. */
   clientAuthBlocked(op: Op, attempt: ClientAuthAttempt): Promise<{ retryAfter: number } | null>;
-  /** On its own too. Writes `lockout.started` when it reached a limit. */
+  /** On its own too. Writes `lockout.started` when it reached a limit, and tells every replica. */
   countClientAuthFailure(op: Op, attempt: ClientAuthAttempt): Promise<void>;
+  /** From here on `clientAuthBlocked` goes by memory where that is fresh; without it, it asks each time. */
+  watch(db: Database, log: Log): Promise<{ stop(): Promise<void> }>;
 }
 
 /** So many times the limit of one client at an address refuses that address for every client. */
@@ -85,6 +91,10 @@ const clientKeysOf = ({ clientId, address }: ClientAuthAttempt) => ({
 
 export function createLockouts(config: Config['lockouts']): Lockouts {
   const clientAddressAttempts = CLIENTS_PER_ADDRESS * config.clientAuthAttempts;
+  const refused = createRefused(
+    { scope: CLIENT, attempts: config.clientAuthAttempts },
+    { scope: CLIENT_ADDRESS, attempts: clientAddressAttempts },
+  );
 
   async function refusal(op: Op, keys: { account: string; address: string }): Promise<Refusal> {
     const rows = await op.db.$client<{ scope: string; resets_at: string }[]>`
@@ -185,6 +195,17 @@ export function createLockouts(config: Config['lockouts']): Lockouts {
     },
 
     async clientAuthBlocked(op, attempt) {
+      const until = refused.until(() => {
+        const { client, address } = clientKeysOf(attempt);
+        return [
+          { scope: CLIENT, key: client },
+          { scope: CLIENT_ADDRESS, key: address },
+        ];
+      });
+      if (until !== undefined) {
+        const seconds = Math.ceil((until - op.now.getTime()) / 1000);
+        return seconds > 0 ? { retryAfter: seconds } : null;
+      }
       const keys = clientKeysOf(attempt);
       const [row] = await op.db.$client<{ resets_at: string }[]>`
         SELECT resets_at FROM failures
@@ -200,22 +221,31 @@ export function createLockouts(config: Config['lockouts']): Lockouts {
       const keys = clientKeysOf(attempt);
       const now = op.now.toISOString();
       const end = later(op, config.clientAuthDuration);
+      // Telling is part of the count: delivered with it, or not at all.
       const rows = await op.db.$client<{ scope: string; count: number }[]>`
-        INSERT INTO failures AS f (scope, key, count, resets_at)
-        VALUES (${CLIENT}, ${keys.client}, 1, ${end}::timestamptz),
-               (${CLIENT_ADDRESS}, ${keys.address}, 1, ${end}::timestamptz)
-        ON CONFLICT (scope, key) DO UPDATE
-          SET count = CASE WHEN f.resets_at > ${now}::timestamptz THEN f.count + 1 ELSE 1 END,
-              resets_at = CASE
-                WHEN f.resets_at > ${now}::timestamptz AND f.count + 1 <>
-                  CASE f.scope WHEN ${CLIENT} THEN ${config.clientAuthAttempts}::integer
-                               ELSE ${clientAddressAttempts}::integer END
-                THEN f.resets_at ELSE excluded.resets_at END
-        RETURNING scope, count`;
+        WITH counted AS (
+          INSERT INTO failures AS f (scope, key, count, resets_at)
+          VALUES (${CLIENT}, ${keys.client}, 1, ${end}::timestamptz),
+                 (${CLIENT_ADDRESS}, ${keys.address}, 1, ${end}::timestamptz)
+          ON CONFLICT (scope, key) DO UPDATE
+            SET count = CASE WHEN f.resets_at > ${now}::timestamptz THEN f.count + 1 ELSE 1 END,
+                resets_at = CASE
+                  WHEN f.resets_at > ${now}::timestamptz AND f.count + 1 <>
+                    CASE f.scope WHEN ${CLIENT} THEN ${config.clientAuthAttempts}::integer
+                                 ELSE ${clientAddressAttempts}::integer END
+                  THEN f.resets_at ELSE excluded.resets_at END
+          RETURNING scope, count,
+            CASE f.scope WHEN ${CLIENT} THEN ${config.clientAuthAttempts}::integer
+                         ELSE ${clientAddressAttempts}::integer END AS attempts
+        )
+        SELECT scope, count,
+          CASE WHEN count = attempts THEN pg_notify(${REFUSED_CHANNEL}, '')::text END AS told
+        FROM counted`;
       const reached: Entry[] = [];
       for (const { scope, count } of rows) {
         const limit = scope === CLIENT ? config.clientAuthAttempts : clientAddressAttempts;
         if (count !== limit) continue;
+        refused.forget();
         const by = scope === CLIENT ? 'client' : 'address';
         reached.push(
           entry(
@@ -227,6 +257,8 @@ export function createLockouts(config: Config['lockouts']): Lockouts {
       }
       await write(op, reached);
     },
+
+    watch: refused.watch,
   };
 }
 
