@@ -3,7 +3,7 @@
 // come near it.
 import type { AdapterPayload } from 'oidc-provider';
 import { parseConnection } from '../drizzle/database.ts';
-import { postgres } from '../drizzle/orm.ts';
+import { postgres } from '../drizzle/postgres.ts';
 import { loadArgon2 } from '../server/passwords/argon2.ts';
 import { type Person, serveBare } from './bare.ts';
 import { emailOf } from './visitor.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Sql } from 'postgres';
 import { type Connection, parseConnection } from '../drizzle/database.ts';
 import { type Embedded, openEmbedded } from '../drizzle/embedded.ts';
-import { postgres } from '../drizzle/orm.ts';
+import { postgres } from '../drizzle/postgres.ts';
 import { postmasterOf } from './processes.ts';
 
 export interface Fresh {

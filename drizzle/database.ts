@@ -3,7 +3,8 @@
 // write JSON as text with a cast and read moments through extract(epoch from …).
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import type { Sql } from 'postgres';
-import { driver, pg, postgres } from './orm.ts';
+import { pg } from './orm.ts';
+import { driver, postgres } from './postgres.ts';
 
 /** A pool, or inside a transaction its one connection. `$client` is postgres.js on the same. */
 export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>> & {

@@ -37,7 +37,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Sql } from 'postgres';
 import { type Connection, faultCode } from './database.ts';
-import { postgres } from './orm.ts';
+import { postgres } from './postgres.ts';
 
 export interface Embedded {
   /** Owns the tables and migrates. */

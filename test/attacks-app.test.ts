@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../config/load.ts';
-import { postgres } from '../drizzle/orm.ts';
+import { postgres } from '../drizzle/postgres.ts';
 import { create as createAccount, disable, SUPER_ADMIN } from '../server/accounts/accounts.ts';
 import { routesOf } from '../server/http/failures.ts';
 import { newSecret } from '../server/lib/secrets.ts';

@@ -22,7 +22,7 @@ import fc from 'fast-check';
 import tap, { type Test } from 'tap';
 import { type Connection, closeDatabase, openDatabase, parseConnection } from '../drizzle/database.ts';
 import { type Embedded, openEmbedded } from '../drizzle/embedded.ts';
-import { postgres } from '../drizzle/orm.ts';
+import { postgres } from '../drizzle/postgres.ts';
 import { temporaryFolder } from './harness/folders.ts';
 
 const holderScript = fileURLToPath(new URL('./harness/embedded.ts', import.meta.url));

@@ -138,6 +138,92 @@ export const refreshTokens = pg.pgTable(
   ],
 );
 
+/** Access tokens an app holds in its own name (client_credentials): no person, no grant, no session. */
+export const clientTokens = pg.pgTable(
+  'client_tokens',
+  {
+    idHash: bytea().primaryKey(),
+    clientId: pg.text().notNull(),
+    createdAt: moment().notNull(),
+    expiresAt: moment().notNull(),
+    payload: payload(),
+  },
+  (t) => [pg.index().on(t.clientId), pg.index().on(t.expiresAt)],
+);
+
+/**
+ * Devices that wait for a person (RFC 8628).
+ *
+ *   waiting ──code confirmed──▶ taken (inFlightAt) ──signed in, allowed──▶ answered (accountId) ──polled──▶ consumed
+ *      └────────────────────────────┴──refused──▶ refused (deniedAt)
+ */
+export const deviceCodes = pg.pgTable(
+  'device_codes',
+  {
+    idHash: bytea().primaryKey(),
+    /** SHA-256 of the normalised code that a person types: twenty letters to the eighth, short-lived. */
+    userCodeHash: bytea().notNull().unique('device_codes_user_code'),
+    clientId: pg.text().notNull(),
+    accountId: pg.uuid(),
+    accountEpoch: pg.integer(),
+    grantId: pg.text(),
+    sessionUid: pg.text(),
+    sessionBound: pg.boolean().notNull().default(false),
+    createdAt: moment().notNull(),
+    expiresAt: moment().notNull(),
+    inFlightAt: moment(),
+    deniedAt: moment(),
+    consumedAt: moment(),
+    polledAt: moment(),
+    payload: payload(),
+  },
+  (t) => [pg.index().on(t.grantId), pg.index().on(t.accountId), pg.index().on(t.expiresAt)],
+);
+
+/** Pushed authorization requests (RFC 9126): each is used once. */
+export const pushedRequests = pg.pgTable(
+  'pushed_requests',
+  {
+    idHash: bytea().primaryKey(),
+    clientId: pg.text(),
+    createdAt: moment().notNull(),
+    expiresAt: moment().notNull(),
+    consumedAt: moment(),
+    payload: payload(),
+  },
+  (t) => [pg.index().on(t.expiresAt)],
+);
+
+/**
+ * What each app of an ended session was told (OIDC Back-Channel Logout 1.0): one row per session and app, made in the
+ * transaction that ended the session. The row's id is the logout token's `jti`, so that a delivery repeated after a
+ * crash is recognised as the same one.
+ */
+export const logoutDeliveries = pg.pgTable(
+  'logout_deliveries',
+  {
+    id: pg.uuid().primaryKey(),
+    sessionUid: pg.text().notNull(),
+    clientId: pg.text().notNull(),
+    accountId: pg.uuid().notNull(),
+    /** Why the session ended. */
+    reason: pg.text().notNull(),
+    /** pending: will be tried (again). refused: the app answered 4xx. given_up: out of tries, or not deliverable. */
+    state: pg.text().$type<'pending' | 'delivered' | 'refused' | 'given_up'>().notNull().default('pending'),
+    attempts: pg.integer().notNull().default(0),
+    createdAt: moment().notNull(),
+    lastAttemptAt: moment(),
+    settledAt: moment(),
+    /** Status code or reason of the last failure; no text of the other side. */
+    lastFailure: pg.text(),
+  },
+  (t) => [
+    pg.uniqueIndex('logout_deliveries_once').on(t.sessionUid, t.clientId),
+    pg.index().on(t.clientId, t.createdAt),
+    pg.index().on(t.createdAt),
+  ],
+);
+
 /** Spent one-time identifiers of others (assertion and proof `jti`): the unique insert is the check (R13). */
 export const replayDetections = pg.pgTable(
   'replay_detections',
@@ -210,4 +296,49 @@ export const oidcPrivacy = [
     replayUntil: 'none',
   }),
   privacy(replayDetections, { idHash: 'none', expiresAt: 'none' }),
+  privacy(clientTokens, {
+    idHash: 'secret',
+    clientId: 'none',
+    createdAt: 'none',
+    expiresAt: 'none',
+    payload: 'secret',
+  }),
+  privacy(deviceCodes, {
+    idHash: 'secret',
+    userCodeHash: 'secret',
+    clientId: 'personal',
+    accountId: 'pseudonym',
+    accountEpoch: 'none',
+    grantId: 'pseudonym',
+    sessionUid: 'pseudonym',
+    sessionBound: 'none',
+    createdAt: 'personal',
+    expiresAt: 'none',
+    inFlightAt: 'personal',
+    deniedAt: 'personal',
+    consumedAt: 'none',
+    polledAt: 'none',
+    payload: 'secret',
+  }),
+  privacy(pushedRequests, {
+    idHash: 'secret',
+    clientId: 'none',
+    createdAt: 'none',
+    expiresAt: 'none',
+    consumedAt: 'none',
+    payload: 'secret',
+  }),
+  privacy(logoutDeliveries, {
+    id: 'none',
+    sessionUid: 'pseudonym',
+    clientId: 'personal',
+    accountId: 'pseudonym',
+    reason: 'personal',
+    state: 'none',
+    attempts: 'none',
+    createdAt: 'personal',
+    lastAttemptAt: 'none',
+    settledAt: 'none',
+    lastFailure: 'none',
+  }),
 ];

@@ -30,7 +30,6 @@ interface CreateOptions {
   responseMode?: string[];
   alg?: string;
   firstParty?: true;
-  resourceServer?: true;
   /** False with --no-pkce. */
   pkce: boolean;
   nonce: boolean;
@@ -52,7 +51,6 @@ function newClient(name: string, options: CreateOptions): NewClient {
     requireNonce: options.nonce,
     public: options.public === true,
     firstParty: options.firstParty === true,
-    resourceServer: options.resourceServer === true,
     ...(options.native ? { applicationType: 'native' } : {}),
     ...(options.secretInBody ? { tokenEndpointAuthMethod: 'client_secret_post' } : {}),
     // The room refuses what is none of its algorithms, and names them.
@@ -84,7 +82,6 @@ const shown = (client: ClientRow) => ({
   require_pkce: client.requirePkce,
   require_nonce: client.requireNonce,
   first_party: client.firstParty,
-  resource_server: client.resourceServer,
   access_token_ttl: client.accessTokenTtl,
   refresh_token_idle: client.refreshTokenIdle,
   created_at: client.createdAt,
@@ -210,7 +207,6 @@ export function add(program: Command): void {
     .option('--alg <alg>', `signs its ID tokens: ${SIGNING_ALGS.join(', ')}; ES256 otherwise`)
     .option('--access-token-ttl <seconds>', 'how long its access tokens live, if shorter than usual')
     .option('--first-party', 'people are not asked for consent')
-    .option('--resource-server', 'it may introspect tokens')
     .option('--no-pkce', 'do without PKCE; for old confidential apps only')
     .option('--no-nonce', 'do without a nonce; for old confidential apps only')
     .action(prints(createClient));

@@ -1,6 +1,5 @@
 // Relying apps: their settings, their secrets, and what they are allowed to be. What is stored here is what the
-// protocol library is told at every request, so it is validated when written (R22, R29): exact https redirect
-// URIs, no wildcard, no fragment, no userinfo, no script scheme (RFC 9700 2.1, RFC 8252 7).
+// protocol library is told at every request, so it is validated when written (rules.ts).
 import { randomUUIDv7 } from 'node:crypto';
 import { type Database, inTransaction, isUniqueViolation } from '../../drizzle/database.ts';
 import { and, asc, eq, gt, isNull, or, sql } from '../../drizzle/orm.ts';
@@ -9,42 +8,11 @@ import { entry, write } from '../audit/audit.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { newSecret, sha256 } from '../lib/secrets.ts';
+import { checked, type NewClient } from './rules.ts';
 
+export { RESPONSE_MODES, SCOPES, SIGNING_ALGS, uriFault } from './rules.ts';
+export type { NewClient };
 export type ClientRow = typeof clients.$inferSelect;
-
-/** What a new app is described by; everything else has its default. */
-export interface NewClient {
-  /** Generated when absent. */
-  id?: string;
-  name: string;
-  /** A public client keeps no secret: single-page, mobile and desktop apps. */
-  public?: boolean;
-  applicationType?: ClientRow['applicationType'];
-  tokenEndpointAuthMethod?: ClientRow['tokenEndpointAuthMethod'];
-  grantTypes?: string[];
-  redirectUris: string[];
-  postLogoutRedirectUris?: string[];
-  allowedOrigins?: string[];
-  scopes?: string[];
-  responseModes?: string[];
-  idTokenSignedResponseAlg?: ClientRow['idTokenSignedResponseAlg'];
-  requirePkce?: boolean;
-  requireNonce?: boolean;
-  firstParty?: boolean;
-  resourceServer?: boolean;
-  clientUri?: string | null;
-  initiateLoginUri?: string | null;
-  accessTokenTtl?: number | null;
-  refreshTokenIdle?: number | null;
-  refreshReplayWindow?: number | null;
-  defaultMaxAge?: number | null;
-}
-
-export const SCOPES = ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'] as const;
-const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const;
-export const RESPONSE_MODES = ['query', 'form_post', 'fragment'] as const;
-export const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const;
-const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const;
 
 /** The account pages are an app of their own: signing in there is the same flow as anywhere. */
 export const OWN_CLIENT = 'gatehouse-account';
@@ -52,141 +20,6 @@ export const OWN_CLIENT = 'gatehouse-account';
 export const DEMO_CLIENT = 'gatehouse-demo';
 
 const LIVE_SECRETS = 2;
-const CONTROL = /[\p{Cc}\p{Cs}]/u;
-
-/**
- * What is wrong with a URI an app wants registered, in a developer's words; null when nothing is.
- * `web`: https, or http on a loopback host while developing. `native`: also private-use schemes with a dot
- * (RFC 8252 7.1) and loopback IP addresses, whose port is free at use (7.3).
- */
-export function uriFault(
-  uri: string,
-  kind: 'web' | 'native',
-  role: 'redirect' | 'link' = 'redirect',
-): string | null {
-  if (uri.length > 2000) return 'is longer than 2000 characters';
-  if (/[^\x21-\x7e]/.test(uri))
-    return 'contains spaces, control or non-ASCII characters; encode them (hosts as punycode)';
-  if (uri.includes('*')) return 'contains a wildcard; register each URI in full';
-  if (uri.includes('\\')) return 'contains a backslash';
-  if (uri.includes('#')) return 'has a fragment (#…), which is never sent to a server';
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(uri)?.[1];
-  if (!scheme) return 'is not absolute; begin with https://';
-  const url = URL.parse(uri);
-  if (!url) return 'is not a URI';
-  if (scheme === 'https' || scheme === 'http') {
-    if (!uri.startsWith(`${scheme}://`)) return `is not a URI; write ${scheme}://host/path`;
-    if (url.username || url.password || /^[a-z]+:\/\/[^/?]*@/.test(uri))
-      return 'carries a user name or password';
-    if (uri !== url.href && `${uri}/` !== url.href)
-      return `is not in its canonical form; register ${url.href}`;
-    const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-    if (scheme === 'http' && !loopback) return 'uses http; only https is allowed except on localhost';
-    return null;
-  }
-  if (role === 'redirect' && kind === 'native' && scheme === scheme.toLowerCase() && scheme.includes('.'))
-    return null;
-  return kind === 'native'
-    ? `uses the scheme ${scheme}:; a native app’s own scheme is a reversed domain name such as com.example.app:`
-    : `uses the scheme ${scheme}:; only https is allowed`;
-}
-
-const quoted = (text: string) => JSON.stringify(text.slice(0, 200));
-
-/** The row of a new app with its defaults. Throws client.invalid with what is wrong, field by field. */
-function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt' | 'updatedAt'> {
-  const details: Record<string, string> = {};
-  const row = {
-    id: input.id ?? randomUUIDv7(),
-    name: input.name.trim(),
-    applicationType: input.applicationType ?? ('web' as const),
-    tokenEndpointAuthMethod: input.public
-      ? ('none' as const)
-      : (input.tokenEndpointAuthMethod ?? 'client_secret_basic'),
-    grantTypes: input.grantTypes ?? [...GRANT_TYPES],
-    redirectUris: input.redirectUris,
-    postLogoutRedirectUris: input.postLogoutRedirectUris ?? [],
-    allowedOrigins: input.allowedOrigins ?? [],
-    scopes: input.scopes ?? [...SCOPES],
-    responseModes: input.responseModes ?? ['query', 'form_post'],
-    idTokenSignedResponseAlg: input.idTokenSignedResponseAlg ?? ('ES256' as const),
-    requirePkce: input.requirePkce ?? true,
-    requireNonce: input.requireNonce ?? true,
-    firstParty: input.firstParty ?? false,
-    resourceServer: input.resourceServer ?? false,
-    clientUri: input.clientUri ?? null,
-    initiateLoginUri: input.initiateLoginUri ?? null,
-    accessTokenTtl: input.accessTokenTtl ?? null,
-    refreshTokenIdle: input.refreshTokenIdle ?? null,
-    refreshReplayWindow: input.refreshReplayWindow ?? null,
-    defaultMaxAge: input.defaultMaxAge ?? null,
-  };
-
-  if (row.name.length === 0 || row.name.length > 100 || CONTROL.test(row.name))
-    details.name = 'needs 1 to 100 characters';
-  if (!/^[A-Za-z0-9._~-]{3,100}$/.test(row.id))
-    details.client_id = 'may have letters, digits and . _ ~ - (3 to 100 of them)';
-
-  const everyUri = (field: string, uris: readonly string[], role: 'redirect' | 'link') => {
-    if (uris.length > 100) details[field] = 'has more than 100 URIs';
-    if (new Set(uris).size !== uris.length) details[field] = 'has the same URI twice';
-    for (const uri of uris) {
-      const fault = uriFault(uri, row.applicationType, role);
-      if (fault) details[field] = `${quoted(uri)} ${fault}`;
-    }
-  };
-  everyUri('redirect_uris', row.redirectUris, 'redirect');
-  everyUri('post_logout_redirect_uris', row.postLogoutRedirectUris, 'redirect');
-  if (row.clientUri !== null) everyUri('client_uri', [row.clientUri], 'link');
-  if (row.initiateLoginUri !== null) everyUri('initiate_login_uri', [row.initiateLoginUri], 'link');
-  for (const origin of row.allowedOrigins) {
-    const fault =
-      uriFault(origin, 'web', 'link') ?? (URL.parse(origin)?.origin === origin ? null : 'is not an origin');
-    if (fault) details.allowed_origins = `${quoted(origin)} ${fault}; write https://app.example.com`;
-  }
-  if (row.grantTypes.includes('authorization_code') && row.redirectUris.length === 0) {
-    details.redirect_uris = 'needs at least one URI for the authorization code flow';
-  }
-
-  const only = (field: string, values: readonly string[], allowed: readonly string[]) => {
-    const strange = values.find((value) => !allowed.includes(value));
-    if (strange !== undefined) details[field] = `${quoted(strange)} is not one of ${allowed.join(', ')}`;
-  };
-  only('application_type', [row.applicationType], ['web', 'native']);
-  only('token_endpoint_auth_method', [row.tokenEndpointAuthMethod], AUTH_METHODS);
-  only('id_token_signed_response_alg', [row.idTokenSignedResponseAlg], SIGNING_ALGS);
-  only('grant_types', row.grantTypes, GRANT_TYPES);
-  only('scopes', row.scopes, SCOPES);
-  only('response_modes', row.responseModes, RESPONSE_MODES);
-  if (!row.scopes.includes('openid')) details.scopes = 'openid is missing';
-  if (!row.grantTypes.includes('authorization_code')) details.grant_types = 'authorization_code is missing';
-  if (row.responseModes.length === 0) details.response_modes = 'needs at least one';
-
-  if (row.tokenEndpointAuthMethod === 'none') {
-    if (!row.requirePkce) details.require_pkce = 'cannot be off: a public client cannot do without PKCE';
-    if (!row.requireNonce) details.require_nonce = 'can only be off for a confidential client';
-    if (row.resourceServer)
-      details.resource_server = 'needs a confidential client: introspection is authenticated';
-  }
-  const bounded = (field: string, value: number | null, min: number, max: number) => {
-    if (value !== null && (!Number.isInteger(value) || value < min || value > max)) {
-      details[field] = `is a whole number of seconds from ${min} to ${max}`;
-    }
-  };
-  bounded('access_token_ttl', row.accessTokenTtl, 1, 86_400);
-  bounded('refresh_token_idle', row.refreshTokenIdle, 1, 31_536_000);
-  bounded('refresh_replay_window', row.refreshReplayWindow, 0, 60);
-  bounded('default_max_age', row.defaultMaxAge, 0, 31_536_000);
-
-  const [first] = Object.entries(details);
-  if (first) {
-    throw new Problem('client.invalid', {
-      details,
-      message: `The app’s settings are not valid: ${first[0]} ${first[1]}.`,
-    });
-  }
-  return row;
-}
 
 /** Tells every replica that a client's row or secrets changed; delivered with the commit. */
 const announce = (op: Op, id: string) => op.db.execute(sql`SELECT pg_notify('gatehouse_clients', ${id})`);

@@ -6,8 +6,9 @@ export interface ExtraMetadata {
   require_pkce: boolean;
   require_nonce: boolean;
   first_party: boolean;
-  resource_server: boolean;
   allowed_origins: string[];
+  /** Resource indicators it may ask tokens for. */
+  resources: string[];
   access_token_ttl: number | undefined;
   refresh_token_idle: number | undefined;
 }
@@ -16,8 +17,8 @@ export const EXTRA_METADATA = [
   'require_pkce',
   'require_nonce',
   'first_party',
-  'resource_server',
   'allowed_origins',
+  'resources',
   'access_token_ttl',
   'refresh_token_idle',
 ] as const satisfies (keyof ExtraMetadata)[];
@@ -40,29 +41,56 @@ export function unpackSecrets(packed: string): { hash: Buffer; until: number }[]
     });
 }
 
+/** Left out where nothing is set: the library takes null for a value. */
+const set = (values: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
 export function metadataOf({ row, secrets }: KnownClient): Record<string, unknown> {
+  const method = row.tokenEndpointAuthMethod;
+  const secretHeld = method === 'client_secret_basic' || method === 'client_secret_post';
   return {
     client_id: row.id,
     client_name: row.name,
     application_type: row.applicationType,
-    token_endpoint_auth_method: row.tokenEndpointAuthMethod,
-    ...(row.tokenEndpointAuthMethod === 'none' ? {} : { client_secret: packSecrets(secrets) }),
+    token_endpoint_auth_method: method,
+    ...(secretHeld ? { client_secret: packSecrets(secrets) } : {}),
     grant_types: row.grantTypes,
-    response_types: ['code'],
+    response_types: row.grantTypes.includes('authorization_code') ? ['code'] : [],
     response_modes: row.responseModes,
     redirect_uris: row.redirectUris,
     post_logout_redirect_uris: row.postLogoutRedirectUris,
     scope: row.scopes.join(' '),
     id_token_signed_response_alg: row.idTokenSignedResponseAlg,
-    ...(row.clientUri === null ? {} : { client_uri: row.clientUri }),
-    ...(row.initiateLoginUri === null ? {} : { initiate_login_uri: row.initiateLoginUri }),
-    ...(row.defaultMaxAge === null ? {} : { default_max_age: row.defaultMaxAge }),
+    subject_type: row.subjectType,
+    dpop_bound_access_tokens: row.dpopBoundAccessTokens,
+    require_pushed_authorization_requests: row.requirePushedAuthorizationRequests,
+    require_signed_request_object: row.requireSignedRequestObject,
+    ...set({
+      token_endpoint_auth_signing_alg: row.tokenEndpointAuthSigningAlg,
+      jwks: row.jwks,
+      jwks_uri: row.jwksUri,
+      request_object_signing_alg: row.requestObjectSigningAlg,
+      sector_identifier_uri: row.sectorIdentifierUri,
+      client_uri: row.clientUri,
+      logo_uri: row.logoUri,
+      policy_uri: row.policyUri,
+      tos_uri: row.tosUri,
+      initiate_login_uri: row.initiateLoginUri,
+      default_max_age: row.defaultMaxAge,
+      access_token_ttl: row.accessTokenTtl,
+      refresh_token_idle: row.refreshTokenIdle,
+    }),
+    ...(row.backchannelLogoutUri === null
+      ? {}
+      : {
+          backchannel_logout_uri: row.backchannelLogoutUri,
+          backchannel_logout_session_required: row.backchannelLogoutSessionRequired,
+        }),
+    ...(row.contacts.length > 0 ? { contacts: row.contacts } : {}),
     require_pkce: row.requirePkce,
     require_nonce: row.requireNonce,
     first_party: row.firstParty,
-    resource_server: row.resourceServer,
     allowed_origins: row.allowedOrigins,
-    ...(row.accessTokenTtl === null ? {} : { access_token_ttl: row.accessTokenTtl }),
-    ...(row.refreshTokenIdle === null ? {} : { refresh_token_idle: row.refreshTokenIdle }),
+    resources: row.resources,
   };
 }

@@ -203,7 +203,7 @@ async function findAccount(id: string): Promise<rows.AccountRow | null> {
 }
 
 /** The features of this version, named one by one. */
-const features = ({ clients }: ProviderParts): Configuration['features'] =>
+const features = (_parts: ProviderParts): Configuration['features'] =>
   ({
     attestClientAuth: { enabled: false },
     backchannelLogout: { enabled: false },
@@ -226,12 +226,7 @@ const features = ({ clients }: ProviderParts): Configuration['features'] =>
         token: { clientId: string; kind: string },
       ) => {
         if (client.clientAuthMethod === 'none') return false;
-        if (token.clientId === client.clientId) return true;
-        if (token.kind !== 'AccessToken') return false;
-        const on = unitOf().db();
-        const asks = await clients.find(client.clientId, on);
-        // The library goes on as if the token's app could not have been switched off.
-        return asks?.row.resourceServer === true && (await clients.find(token.clientId, on)) !== null;
+        return token.clientId === client.clientId;
       },
     },
     jwtIntrospection: { enabled: false },

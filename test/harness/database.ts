@@ -18,7 +18,7 @@ import {
 } from '../../drizzle/database.ts';
 import { openEmbedded } from '../../drizzle/embedded.ts';
 import { migrate, migrationsFolder } from '../../drizzle/migrate.ts';
-import { postgres } from '../../drizzle/orm.ts';
+import { postgres } from '../../drizzle/postgres.ts';
 
 export interface TestDatabase {
   owner: Connection;
