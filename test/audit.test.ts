@@ -69,6 +69,41 @@ t.test('D9', async (t) => {
     },
   );
 
+  await t.test('D9: many events at once, with and without a personal part', async (t) => {
+    const by = { kind: 'system' as const, id: 'test many' };
+    for (const count of [3, 9, 2500]) {
+      const first = new Date();
+      const entries = Array.from({ length: count }, (_, at) =>
+        at % 3 === 1
+          ? entry('signIn.failed', {}, { reason: 'password' }, { identifier: `person ${at}` })
+          : entry('key.removed', {}, { kid: `${at}`, alg: 'ES256', reason: 'replaced' }),
+      );
+      await write({ ...op(), by, now: first }, entries);
+      const rows = await db.$client`
+        SELECT e.type, e.data, e.personal_commitment, p.salt, p.address, p.device, p.data AS personal
+        FROM audit_events e LEFT JOIN audit_personal p ON p.event_id = e.id AND p.at = e.at
+        WHERE e.actor_id = ${by.id} AND e.at = ${first.toISOString()}::timestamptz ORDER BY e.id`;
+      const wrong = rows.flatMap((row, at) => {
+        if (at % 3 !== 1) return row.data.kid === `${at}` && row.personal_commitment === null ? [] : [at];
+        const rebuilt = commitment(row.salt, row.address, row.device, row.personal);
+        const tied = rebuilt.equals(row.personal_commitment);
+        return tied && row.personal.identifier === `person ${at}` ? [] : [at];
+      });
+      t.same([rows.length, wrong], [count, []], `${count} in their order, each with what belongs to it`);
+    }
+    await t.rejects(
+      write({ ...op(), by: { ...by, id: 'test halves' } }, [
+        ...Array.from({ length: 1500 }, () => entry('consent.refused', { subject }, {})),
+        entry('consent.refused', { subject: 'no uuid' }, {}),
+      ]),
+    );
+    t.same(
+      [...(await db.$client`SELECT 1 FROM audit_events WHERE actor_id = 'test halves'`)],
+      [],
+      'all or none',
+    );
+  });
+
   await t.test(
     'D9: an act that is rolled back leaves no record, and a record that fails takes its act with it',
     async (t) => {

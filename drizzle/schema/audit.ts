@@ -7,7 +7,7 @@ import { bytea, inet, moment, privacy } from './columns.ts';
 export const auditEvents = pg.pgTable(
   'audit_events',
   {
-    /** UUIDv7: unique, and in the order of writing on one replica. */
+    /** UUIDv7: unique, in the order of writing to the millisecond, and within one write exactly. */
     id: pg.uuid().notNull(),
     at: moment().notNull(),
     /** One of server/audit/events.ts. */

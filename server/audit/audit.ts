@@ -1,6 +1,7 @@
 // The audit trail. `write` adds events in the act's own transaction: an act and its record stand or fall together.
 // Personal fields go to a side row; the event holds a salted commitment to them (drizzle/schema/audit.ts).
 import { createHmac, randomBytes, randomUUIDv7 } from 'node:crypto';
+import { inTransaction } from '../../drizzle/database.ts';
 import type { Op } from '../lib/op.ts';
 import { type DataOf, type EventType, events, type PersonalOf } from './events.ts';
 
@@ -48,52 +49,85 @@ export const commitment = (
     .update(personalBytes(address, device, data))
     .digest();
 
+/** PostgreSQL takes 65,535 parameters in one statement. */
+const MOST_ROWS = 1000;
+/** Statements of up to so many rows are prepared, once per connection; one for each shape below. */
+const MOST_PREPARED = 8;
+
+const EVENT_COLUMNS = `id, at, type, severity, actor_kind, actor_id, subject_id, client_id, session_uid, grant_id, request_id,
+  data, personal_commitment`;
+const SIDE_COLUMNS = 'event_id, at, subject_id, salt, address, device, data';
+
+/** One statement for these events; says of each whether it has a side row. The parameters are those of `write`. */
+function textFor(sided: readonly boolean[]): string {
+  let last = sided.includes(true) ? 6 : 4;
+  const next = () => `$${++last}`;
+  const events: string[] = [];
+  const sides: string[] = [];
+  for (const hasSide of sided) {
+    const [id, subject] = [`${next()}::uuid`, `${next()}::uuid`];
+    const [type, severity, client, session, grant] = Array.from({ length: 5 }, () => `${next()}::text`);
+    const data = `${next()}::text::jsonb`;
+    const mark = hasSide ? `${next()}::bytea` : 'NULL';
+    events.push(
+      `(${id}, $1::timestamptz, ${type}, ${severity}, $2::text, $3::text, ${subject}, ${client}, ${session}, ${grant}, $4::text,
+        ${data}, ${mark})`,
+    );
+    if (!hasSide) continue;
+    sides.push(
+      `(${id}, $1::timestamptz, ${subject}, ${next()}::bytea, $5::inet, $6::text, ${next()}::text::jsonb)`,
+    );
+  }
+  const insert = `INSERT INTO audit_events (${EVENT_COLUMNS}) VALUES ${events.join()}`;
+  if (sides.length === 0) return insert;
+  return `WITH side AS (INSERT INTO audit_personal (${SIDE_COLUMNS}) VALUES ${sides.join()}) ${insert}`;
+}
+
+const texts = new Map<string, string>();
+
+function preparedText(sided: readonly boolean[]): string {
+  const shape = sided.join();
+  const text = texts.get(shape) ?? textFor(sided);
+  texts.set(shape, text);
+  return text;
+}
+
 /** Writes events with `op`'s actor, request and time, on `op.db`'s connection, in one round trip. */
 export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
   if (entries.length === 0) return;
+  if (entries.length > MOST_ROWS) {
+    await inTransaction(op, async (op) => {
+      for (let at = 0; at < entries.length; at += MOST_ROWS) {
+        await write(op, entries.slice(at, at + MOST_ROWS));
+      }
+    });
+    return;
+  }
   const request = op.by.request;
   const address = request?.address ?? null;
   const device = request?.userAgent?.slice(0, DEVICE_LENGTH) ?? null;
-  const at = op.now.toISOString();
-  const rows = entries.map((one) => {
-    const personal = (one.personal ?? {}) as Record<string, unknown>;
-    const hasPersonal = address !== null || device !== null || Object.keys(personal).length > 0;
+  const sided = entries.map(
+    ({ personal }) => address !== null || device !== null || Object.keys(personal ?? {}).length > 0,
+  );
+  const shared = [op.now.toISOString(), op.by.kind, op.by.id, request?.id ?? null];
+  const parameters: (string | Buffer | null)[] = sided.includes(true) ? [...shared, address, device] : shared;
+  // Random within a millisecond: sorted, the events of one call stand in their order.
+  const ids = entries.map(() => randomUUIDv7()).sort();
+  entries.forEach(({ type, about, data, personal = {} }, at) => {
+    parameters.push(
+      ids[at] as string,
+      about.subject ?? null,
+      type,
+      events[type].severity,
+      about.client ?? null,
+      about.session ?? null,
+      about.grant ?? null,
+      JSON.stringify(data),
+    );
+    if (!sided[at]) return;
     const salt = randomBytes(16);
-    return {
-      event: {
-        id: randomUUIDv7(),
-        at,
-        type: one.type,
-        severity: events[one.type].severity,
-        actor_kind: op.by.kind,
-        actor_id: op.by.id,
-        subject_id: one.about.subject ?? null,
-        client_id: one.about.client ?? null,
-        session_uid: one.about.session ?? null,
-        grant_id: one.about.grant ?? null,
-        request_id: request?.id ?? null,
-        data: one.data,
-        personal_commitment: hasPersonal
-          ? `\\x${commitment(salt, address, device, personal).toString('hex')}`
-          : null,
-      },
-      side: hasPersonal ? { salt: `\\x${salt.toString('hex')}`, address, device, data: personal } : null,
-    };
+    parameters.push(commitment(salt, address, device, personal), salt, JSON.stringify(personal));
   });
-  // One parameter of JSON keeps the statement's text constant, so that it is prepared once.
-  await op.db.$client`
-    WITH input AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS r(event jsonb, side jsonb)),
-    side AS (
-      INSERT INTO audit_personal (event_id, at, subject_id, salt, address, device, data)
-      SELECT (event->>'id')::uuid, (event->>'at')::timestamptz, (event->>'subject_id')::uuid, (side->>'salt')::bytea,
-             (side->>'address')::inet, side->>'device', side->'data'
-      FROM input WHERE jsonb_typeof(side) = 'object'
-    )
-    INSERT INTO audit_events (id, at, type, severity, actor_kind, actor_id, subject_id, client_id, session_uid,
-                              grant_id, request_id, data, personal_commitment)
-    SELECT e.id, e.at, e.type, e.severity, e.actor_kind, e.actor_id, e.subject_id, e.client_id, e.session_uid,
-           e.grant_id, e.request_id, e.data, e.personal_commitment
-    FROM input, jsonb_to_record(input.event) AS e(id uuid, at timestamptz, type text, severity text, actor_kind text,
-      actor_id text, subject_id uuid, client_id text, session_uid text, grant_id text, request_id text, data jsonb,
-      personal_commitment bytea)`;
+  const prepare = entries.length <= MOST_PREPARED;
+  await op.db.$client.unsafe(prepare ? preparedText(sided) : textFor(sided), parameters, { prepare });
 }
