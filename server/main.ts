@@ -105,6 +105,8 @@ async function main(): Promise<void> {
       throw listenFault(error, host, port);
     });
   } catch (error) {
+    // Cut short because it was told to stop: what does that ends the process, too.
+    if (asked !== undefined) return;
     await app?.stop();
     await store.close();
     throw error;
