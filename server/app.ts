@@ -7,6 +7,7 @@ import { partitionsAhead } from './audit/jobs.ts';
 import { createKnownClients } from './clients/clients.ts';
 import { consentRoutes } from './consent/routes.ts';
 import { demoRoutes, ensureDemoClient } from './demo/demo.ts';
+import { createEgress } from './egress/egress.ts';
 import { createBrowser } from './http/browser.ts';
 import { createHttp } from './http/http.ts';
 import { limitPages } from './http/limits.ts';
@@ -38,12 +39,14 @@ export function createApp({ config, db, ring, log }: Store): App {
   const { issuer } = config.server;
 
   const jobs = createJobs({ db, log });
+  // An issuer on plain http is this machine's own: apps in development are beside it.
+  const egress = createEgress(config.egress, { log, loopback: issuer.startsWith('http:') });
   const keys = createKeys(config.keys, { ring, log });
   const passwords = createPasswords(config.passwords, { words: serviceWords(issuer) });
   const lockouts = createLockouts(config.lockouts);
   const clients = createKnownClients(db);
   const browser = createBrowser(issuer, config.secrets.cookieKeys);
-  const oidc = createOidc({ config, db, clients, lockouts, browser, log });
+  const oidc = createOidc({ config, db, clients, lockouts, browser, log, fetch: egress.fetch });
 
   jobs.every('keys', Math.min(KEY_UPKEEP, config.keys.rotateEvery), (op) => keys.ensure(op));
   jobs.every('audit-partitions', PARTITION_UPKEEP, async (op) => {

@@ -14,6 +14,7 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/lib'], because: 'plumbing that every room stands on knows no room' },
   { folders: ['server/http'], because: 'how requests arrive is settled before what they are about' },
   { folders: ['server/jobs'], because: 'the queue runs what rooms hand it' },
+  { folders: ['server/egress'], because: 'what goes out is guarded before anyone has something to send' },
   { folders: ['server/audit'], because: 'every record writes its acts into the trail' },
   { folders: ['server/keys'], because: 'keys are needed by whoever signs, and need nobody' },
   { folders: ['server/passwords'], because: 'a password is judged and hashed without knowing whose it is' },
@@ -187,6 +188,31 @@ tap.test('architecture: drizzle-orm and postgres.js come through one door', asyn
       t.match(text, statement, `${path} imports ${name} for its types alone`);
     }
   }
+});
+
+/** Who asks another server without the guard, and why that is right. */
+const ASKS: Readonly<Record<string, string>> = {
+  'server/cli/doctor.ts': 'the operator asks their own issuer',
+  'server/cli/health.ts': 'the operator asks the local port',
+  'server/demo/demo.ts': 'the demo app asks its own issuer',
+  'server/setup/snippets.ts': 'code of other apps, shown as text',
+};
+
+tap.test('architecture, R55: whatever asks another server does so through egress', async (t) => {
+  const asks =
+    /(?<![.\w])fetch\(|import \{[^}]*\b(request|get|Agent|connect|createConnection)\b[^}]*\} from 'node:(https?|http2|net|tls)'|'undici'/;
+  for (const line of [
+    `await fetch(url)`,
+    `import { request as ask } from 'node:http';`,
+    `import { isIP, connect } from 'node:net';`,
+  ]) {
+    t.match(line, asks, `would be seen: ${line}`);
+  }
+  const found = sources.filter(({ path, text }) => /^(server|views)\//.test(path) && asks.test(text));
+  t.same(
+    found.map(({ path }) => path).filter((path) => !path.startsWith('server/egress/') && !(path in ASKS)),
+    [],
+  );
 });
 
 tap.test('architecture: no drawers', async (t) => {

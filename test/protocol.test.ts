@@ -254,6 +254,7 @@ t.test('what is offered', async (t) => {
     });
     const clients = createKnownClients(app.db);
     const jwks = { keys: [] };
+    const guarded = async () => Response.error();
     const provider = createProvider({
       config,
       clients,
@@ -261,13 +262,17 @@ t.test('what is offered', async (t) => {
       keySet: { jwks } as never,
       beforeClientSecret: async () => {},
       renderError: () => {},
+      fetch: guarded,
     });
     // What the library made of it is not public; a test may look, an upgrade must not pass unseen.
     const inside = new URL('../node_modules/oidc-provider/lib/helpers/weak_cache.js', import.meta.url).href;
     const { default: instance } = (await import(inside)) as {
-      default: (provider: object) => { configuration: { features: Record<string, { enabled: boolean }> } };
+      default: (provider: object) => {
+        configuration: { features: Record<string, { enabled: boolean }>; fetch: unknown };
+      };
     };
-    const { features } = instance(provider).configuration;
+    const { features, fetch } = instance(provider).configuration;
+    t.equal(fetch, guarded, 'R55: its requests go where ours go');
     const on = Object.keys(features).filter((name) => features[name]?.enabled);
     t.strictSame(on.toSorted(), [
       'claimsParameter',

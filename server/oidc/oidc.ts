@@ -13,6 +13,7 @@ import { en } from '../../views/words.ts';
 import { signOutEverywhere } from '../accounts/accounts.ts';
 import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
+import type { Egress } from '../egress/egress.ts';
 import { factsOf, opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { mountLibrary } from '../http/mount.ts';
@@ -38,6 +39,7 @@ export interface OidcParts {
   lockouts: Lockouts;
   browser: Browser;
   log: Log;
+  fetch: Egress['fetch'];
 }
 
 /** The person behind a request, by the session cookie. */
@@ -97,7 +99,7 @@ interface Generation {
   documents: ReadonlyMap<string, Buffer>;
 }
 
-export function createOidc({ config, db, clients, lockouts, browser, log }: OidcParts) {
+export function createOidc({ config, db, clients, lockouts, browser, log, fetch }: OidcParts) {
   const adapter = createAdapter({ clients, config });
   const issuer = new URL(config.server.issuer);
   let current: Generation | null = null;
@@ -300,7 +302,15 @@ export function createOidc({ config, db, clients, lockouts, browser, log }: Oidc
   return {
     /** Takes over a set of signing keys: a new library instance; requests under way finish on the old one (R53). */
     async use(keySet: KeySet): Promise<void> {
-      const provider = createProvider({ config, clients, adapter, keySet, beforeClientSecret, renderError });
+      const provider = createProvider({
+        config,
+        clients,
+        adapter,
+        keySet,
+        beforeClientSecret,
+        renderError,
+        fetch,
+      });
       provider.use(around as Parameters<Provider['use']>[0]);
       listen(provider);
       const handle = provider.callback() as unknown as Generation['handle'];

@@ -1,6 +1,6 @@
 // The protocol library's configuration: every feature set explicitly, so that an upgrade cannot switch one on
 // (R25). One instance holds one set of signing keys; server/oidc/oidc.ts builds a new one when the keys change.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import Provider, {
   type Configuration,
   errors,
@@ -51,17 +51,15 @@ const seconds = () => Math.floor(Date.now() / 1000);
 
 /** Signs the library's cookies with HMAC-SHA-256, newest key first; its own default is SHA-1 (ATK-A238, R47). */
 function cookieSigner(keys: readonly string[]) {
-  const mac = (data: string, key: string) =>
-    createHmac('sha256', Buffer.from(key, 'base64')).update(`gatehouse cookie\n${data}`).digest();
   const index = (data: string, signature: string): number => {
     const presented = Buffer.from(signature, 'base64url');
     return keys.findIndex((key) => {
-      const wanted = mac(data, key);
+      const wanted = mac(key, 'cookie', data);
       return presented.length === wanted.length && timingSafeEqual(presented, wanted);
     });
   };
   return {
-    sign: (data: string): string => mac(data, keys[0] as string).toString('base64url'),
+    sign: (data: string): string => mac(keys[0] as string, 'cookie', data).toString('base64url'),
     index,
     verify: (data: string, signature: string): boolean => index(data, signature) >= 0,
   };
@@ -75,6 +73,7 @@ export interface ProviderParts {
   /** Refuses a client authentication that follows too many failures (429). */
   beforeClientSecret(unit: Unit, clientId: string): Promise<void>;
   renderError: NonNullable<Configuration['renderError']>;
+  fetch: NonNullable<Configuration['fetch']>;
 }
 
 /** The app that asked; our own pages are none. */
@@ -330,6 +329,7 @@ export function createProvider(parts: ProviderParts): Provider {
       >,
     },
     features: features(parts),
+    fetch: parts.fetch,
     pkce: {
       required: (_ctx, client) =>
         client.clientAuthMethod === 'none' || rulesOf(client).require_pkce !== false,
