@@ -1,6 +1,6 @@
 // The audit trail. `write` adds events in the act's own transaction: an act and its record stand or fall together.
 // Personal fields go to a side row; the event holds a salted commitment to them (drizzle/schema/audit.ts).
-import { createHmac, randomBytes, randomUUIDv7 } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, randomUUIDv7 } from 'node:crypto';
 import { inTransaction } from '../../drizzle/database.ts';
 import type { Op } from '../lib/op.ts';
 import { type DataOf, type EventType, events, type PersonalOf } from './events.ts';
@@ -45,7 +45,8 @@ export const commitment = (
   device: string | null,
   data: object,
 ): Buffer =>
-  createHmac('sha256', salt)
+  // Node takes a key it knows as one several times faster than the same bytes in a Buffer.
+  createHmac('sha256', createSecretKey(salt))
     .update(personalBytes(address, device, data))
     .digest();
 

@@ -1,27 +1,27 @@
 // Which browser this is, and that a form came from one of our own pages (CSRF). A form carries an HMAC over the browser
 // cookie and what the form belongs to; Origin and Sec-Fetch-Site are checked first. A guarded scope checks every request
 // that can change something: no route can forget it. RFC 9700 §4.7, ASVS 3.5.1.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { fastifyCookie } from '@fastify/cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../lib/problems.ts';
-import { newSecret } from '../lib/secrets.ts';
+import { mac, newSecret } from '../lib/secrets.ts';
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const FORM = /^[A-Za-z0-9_-]{43}$/;
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
 // The cookie has a fixed length, so no two pairs make the same text.
-const mac = (key: string, browser: string, binding: string): Buffer =>
-  createHmac('sha256', Buffer.from(key, 'base64')).update(`gatehouse form\n${browser}\n${binding}`).digest();
+const formMac = (key: string, browser: string, binding: string): Buffer =>
+  mac(key, 'form', `${browser}\n${binding}`);
 
 /**
  * The token of a form: base64url HMAC-SHA-256 of the browser cookie and the binding under the newest cookie key.
  * `keys` are base64 or base64url, newest first.
  */
 export function formToken(keys: readonly string[], browser: string, binding: string): string {
-  return mac(keys[0] as string, browser, binding).toString('base64url');
+  return formMac(keys[0] as string, browser, binding).toString('base64url');
 }
 
 export interface Browser {
@@ -74,7 +74,7 @@ export function createBrowser(issuer: string, keys: readonly string[]): Browser 
     }
     const presented = Buffer.from(sent, 'base64url');
     let good = false;
-    for (const key of keys) good = timingSafeEqual(mac(key, browser, binding), presented) || good;
+    for (const key of keys) good = timingSafeEqual(formMac(key, browser, binding), presented) || good;
     if (!good) throw new Problem('request.formExpired');
   }
 

@@ -42,7 +42,7 @@ export interface KeyRing {
 /** JSON keeps the parts apart whatever they contain: `["a","b:c"]` is not `["a:b","c"]`. */
 const placeBytes = (where: Place) => Buffer.from(JSON.stringify([where.table, where.column, where.row]));
 
-function encrypt(key: KeyObject | Buffer, header: Buffer, context: Buffer, plain: Buffer): Buffer {
+function encrypt(key: KeyObject, header: Buffer, context: Buffer, plain: Buffer): Buffer {
   const nonce = randomBytes(NONCE);
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG });
   cipher.setAAD(Buffer.concat([header, context]));
@@ -50,12 +50,7 @@ function encrypt(key: KeyObject | Buffer, header: Buffer, context: Buffer, plain
 }
 
 /** The content of a value with a header of `headerLength` bytes; undefined if the tag does not fit. */
-function decrypt(
-  key: KeyObject | Buffer,
-  headerLength: number,
-  context: Buffer,
-  sealed: Buffer,
-): Buffer | undefined {
+function decrypt(key: KeyObject, headerLength: number, context: Buffer, sealed: Buffer): Buffer | undefined {
   const body = headerLength + NONCE;
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(headerLength, body), {
     authTagLength: TAG,
@@ -112,7 +107,7 @@ export function createKeyRing(keys: readonly string[]): KeyRing {
 
 /** HKDF's first step alone (RFC 5869 2.2), the purpose as its salt: one key is derived, so there is nothing to expand. */
 const keyUnder = (secret: string, purpose: string) =>
-  createHmac('sha256', `gatehouse seal:${purpose}`).update(secret).digest();
+  createSecretKey(createHmac('sha256', `gatehouse seal:${purpose}`).update(secret).digest());
 const UNDER = Buffer.from([VERSION]);
 
 /**

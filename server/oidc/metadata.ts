@@ -45,7 +45,16 @@ export function unpackSecrets(packed: string): { hash: Buffer; until: number }[]
 const set = (values: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 
-export function metadataOf({ row, secrets }: KnownClient): Record<string, unknown> {
+/** By the client in memory, which is made anew when its row changes; the library asks several times per request. */
+const made = new WeakMap<KnownClient, Readonly<Record<string, unknown>>>();
+
+export function metadataOf(client: KnownClient): Readonly<Record<string, unknown>> {
+  const known = made.get(client) ?? Object.freeze(metadataFrom(client));
+  made.set(client, known);
+  return known;
+}
+
+function metadataFrom({ row, secrets }: KnownClient): Record<string, unknown> {
   const method = row.tokenEndpointAuthMethod;
   const secretHeld = method === 'client_secret_basic' || method === 'client_secret_post';
   return {

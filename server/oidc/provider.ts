@@ -14,7 +14,7 @@ import { entry } from '../audit/audit.ts';
 import { type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
 import { consentedScopes, lockConsent, lookOf } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
-import { sameDigest, sha256 } from '../lib/secrets.ts';
+import { mac, sameDigest, sha256 } from '../lib/secrets.ts';
 import { grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
 import * as rows from './rows.ts';
