@@ -8,7 +8,7 @@ import { getConstructionPlans } from 'pg-boss';
 import t, { type Test } from 'tap';
 import { type Database, inTransaction } from '../drizzle/database.ts';
 import { partitionsAhead } from '../server/audit/jobs.ts';
-import { createJobs, type Jobs } from '../server/jobs/jobs.ts';
+import { createJobs, enqueue, type Jobs, type Queue } from '../server/jobs/jobs.ts';
 import { createLog } from '../server/lib/log.ts';
 import { systemOp } from '../server/lib/op.ts';
 import { freshDatabase, openPool, type TestDatabase } from './harness/database.ts';
@@ -76,16 +76,17 @@ t.test('O10: a job exists if and only if its transaction commits', async (t) => 
   const jobs = create(t, db);
   const ran: { n: number; by: string | null; attempt: number }[] = [];
   const text = 'Ünïcode "quoted" \\ $1 {}';
-  jobs.on<{ n: number; text: string; when: string | null }>('test.act', async (op, data, { attempt }) => {
+  const act: Queue<{ n: number; text: string; when: string | null }> = { name: 'test.act' };
+  jobs.on(act, async (op, data, { attempt }) => {
     t.equal(data.text, text);
     ran.push({ n: data.n, by: op.by.id, attempt });
   });
   await jobs.start();
-  const data = (n: number) => ({ n, text, when: null });
+  const one = (n: number) => [{ data: { n, text, when: null } }];
   const op = systemOp(db, 'test');
   await t.rejects(
     inTransaction(op, async (op) => {
-      await jobs.enqueue(op, 'test.act', data(1));
+      await enqueue(op, act, one(1));
       throw new Error('rolled back');
     }),
     { message: 'rolled back' },
@@ -95,7 +96,7 @@ t.test('O10: a job exists if and only if its transaction commits', async (t) => 
     release = resolve;
   });
   const open = inTransaction(op, async (op) => {
-    await jobs.enqueue(op, 'test.act', data(2));
+    await enqueue(op, act, one(2));
     await held;
   });
   await sleep(2500);
@@ -106,31 +107,62 @@ t.test('O10: a job exists if and only if its transaction commits', async (t) => 
   await until('the committed one runs', () => ran.length > 0, 3);
   t.ok(Date.now() - committed < 1000, 'workers are told of it');
   t.same(ran, [{ n: 2, by: 'jobs.test.act', attempt: 1 }]);
-  await jobs.enqueue(op, 'test.act', data(3));
+  await enqueue(op, act, one(3));
   await until('outside a transaction at once', () => ran.some(({ n }) => n === 3), 3);
-  await t.rejects(jobs.enqueue(op, 'test.nobody', {}), 'a job nobody handles is refused');
+  t.throws(() => jobs.on(act, async () => {}), /two handlers/);
 });
 
 t.test('O10: delayed jobs, and keys', async (t) => {
   const { db } = await prepared(t);
   const jobs = create(t, db);
   const ran: string[] = [];
-  jobs.on<{ what: string }>('test.keyed', async (_op, { what }) => {
+  const keyed: Queue<{ what: string }> = { name: 'test.keyed' };
+  jobs.on(keyed, async (_op, { what }) => {
     ran.push(what);
   });
   const op = systemOp(db, 'test');
-  // Before start: the command line enqueues without running anything itself.
-  for (const what of ['a', 'b']) await jobs.enqueue(op, 'test.keyed', { what }, { key: 'same' });
-  for (const what of ['c', 'd']) await jobs.enqueue(op, 'test.keyed', { what });
+  // Before any server has run: the command line enqueues, too.
+  for (const what of ['a', 'b']) await enqueue(op, keyed, [{ data: { what }, key: 'same' }]);
+  await enqueue(op, keyed, [{ data: { what: 'c' } }, { data: { what: 'd' } }]);
+  await enqueue(op, keyed, []);
   const startAfter = new Date(Date.now() + 6000);
-  await jobs.enqueue(op, 'test.keyed', { what: 'later' }, { startAfter });
+  await enqueue(op, keyed, [{ data: { what: 'later' }, startAfter }]);
   await jobs.start();
   await until('all but the delayed one', () => ran.length === 3, 20);
   t.same([...ran].sort(), ['a', 'c', 'd'], 'of two waiting with one key the first is kept');
   await until('the delayed one', () => ran.includes('later'), 15);
   t.ok(Date.now() >= startAfter.getTime());
-  await jobs.enqueue(op, 'test.keyed', { what: 'again' }, { key: 'same' });
+  await enqueue(op, keyed, [{ data: { what: 'again' }, key: 'same' }]);
   await until('a key is free again once its job has begun', () => ran.includes('again'), 3);
+});
+
+t.test('O10: several at a time; each succeeds or fails for itself', async (t) => {
+  const { db } = await prepared(t);
+  const jobs = create(t, db);
+  const many: Queue<{ n: number }> = { name: 'test.many', concurrency: 5 };
+  let atOnce = 0;
+  let most = 0;
+  const ran: number[] = [];
+  jobs.on(many, async (_op, { n }, { attempt }) => {
+    most = Math.max(most, ++atOnce);
+    await sleep(50);
+    atOnce--;
+    ran.push(n);
+    if (n % 4 === 0 && attempt === 1) throw new Error('the first time');
+  });
+  await enqueue(
+    systemOp(db, 'test'),
+    many,
+    Array.from({ length: 40 }, (_, n) => ({ data: { n } })),
+  );
+  const began = Date.now();
+  await jobs.start();
+  await until('all have run once', () => new Set(ran).size === 40, 10);
+  t.ok(Date.now() - began < 5000, `a backlog is worked off without pauses (${Date.now() - began} ms)`);
+  await until('and ten of them again', () => ran.length === 50, 20);
+  await sleep(500);
+  t.equal(ran.length, 50, 'none more often');
+  t.equal(most, 5);
 });
 
 t.test('O10: failures are tried again with growing pauses, then kept as failed', async (t) => {
@@ -139,29 +171,24 @@ t.test('O10: failures are tried again with growing pauses, then kept as failed',
   const tries: number[] = [];
   const gaveUp: number[] = [];
   let endless = 0;
-  jobs.on('test.flaky', async (_op, _data, { attempt }) => {
+  const flaky: Queue<object> = { name: 'test.flaky' };
+  const hopeless: Queue<object> = { name: 'test.hopeless', retries: 1, backoff: false };
+  const slow: Queue<object> = { name: 'test.endless', expireIn: 1 };
+  jobs.on(flaky, async (_op, _data, { attempt }) => {
     tries.push(Date.now());
     if (attempt < 3) throw new Error('no luck for bob@example.com');
   });
-  jobs.on(
-    'test.hopeless',
-    async (_op, _data, { attempt }) => {
-      gaveUp.push(attempt);
-      throw new Error('never for bob@example.com');
-    },
-    { retries: 1, backoff: false },
-  );
-  jobs.on(
-    'test.endless',
-    async (_op, _data, { attempt }) => {
-      endless = attempt;
-      if (attempt === 1) await sleep(60_000, undefined, { ref: false });
-    },
-    { expireIn: 1 },
-  );
+  jobs.on(hopeless, async (_op, _data, { attempt }) => {
+    gaveUp.push(attempt);
+    throw new Error('never for bob@example.com');
+  });
+  jobs.on(slow, async (_op, _data, { attempt }) => {
+    endless = attempt;
+    if (attempt === 1) await sleep(60_000, undefined, { ref: false });
+  });
   await jobs.start();
   const op = systemOp(db, 'test');
-  for (const name of ['test.flaky', 'test.hopeless', 'test.endless']) await jobs.enqueue(op, name, {});
+  for (const queue of [flaky, hopeless, slow]) await enqueue(op, queue, [{ data: {} }]);
   await until('third time lucky', () => tries.length === 3, 30);
   await until('a try that takes too long is ended and repeated', () => endless === 2, 20);
   const [first = 0, second = 0, third = 0] = tries;
@@ -182,10 +209,9 @@ t.test('O10: failures are tried again with growing pauses, then kept as failed',
 t.test('O10: jobs of a killed process run again; schedules move to the other one', async (t) => {
   const { database, db } = await prepared(t);
   const first = await startWorker(t, database);
-  const jobs = createJobs({ db, log });
-  jobs.on('test.slow', async () => {});
-  for (const n of [1, 2, 3]) await jobs.enqueue(systemOp(db, 'test'), 'test.slow', { n });
-  await jobs.stop();
+  for (const n of [1, 2, 3]) {
+    await enqueue(systemOp(db, 'test'), { name: 'test.slow' } as Queue<{ n: number }>, [{ data: { n } }]);
+  }
   const seen = async (holds: (one: Seen) => boolean) => (await seenBy(db)).some(holds);
   await until('first job begun', () => seen(({ what }) => what === 'slow 1 begins 1'));
   await until('a tick', () => seen(({ pid, what }) => pid === first.pid && what === 'tick begins'));
@@ -278,7 +304,8 @@ t.test('O10: a lost database does not end the process; jobs go on when it is bac
   jobs.every('test.tick', 1, async () => {
     ticks++;
   });
-  jobs.on('test.after', async () => {
+  const after: Queue<object> = { name: 'test.after' };
+  jobs.on(after, async () => {
     ran++;
   });
   await jobs.start();
@@ -286,12 +313,12 @@ t.test('O10: a lost database does not end the process; jobs go on when it is bac
   await superuser.$client.unsafe(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS false`);
   await superuser.$client`
       SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${database.name}`;
-  await t.rejects(jobs.enqueue(systemOp(db, 'test'), 'test.after', {}));
+  await t.rejects(enqueue(systemOp(db, 'test'), after, [{ data: {} }]));
   await sleep(4000);
   const during = ticks;
   await superuser.$client.unsafe(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS true`);
   await until('schedules go on', () => ticks > during, 15);
-  await jobs.enqueue(systemOp(db, 'test'), 'test.after', {});
+  await enqueue(systemOp(db, 'test'), after, [{ data: {} }]);
   await until('jobs go on', () => ran === 1, 10);
   t.same(faults, []);
 });

@@ -5,7 +5,7 @@
 // Handlers must be idempotent. A job's data are ids, never personal values or secrets: they stay in the queue's
 // tables for days and are shown to operators.
 import { randomUUID } from 'node:crypto';
-import type { PgBoss } from 'pg-boss';
+import type { JobResult, PgBoss } from 'pg-boss';
 import { type Database, faultCode, isUnavailable } from '../../drizzle/database.ts';
 import type { Log } from '../lib/log.ts';
 import { type Op, systemOp } from '../lib/op.ts';
@@ -19,7 +19,7 @@ interface Attempt {
   attempt: number;
 }
 
-interface QueueOptions {
+interface QueueSettings {
   /** Further tries after the first; 5 without it. */
   retries?: number;
   /** Pauses of 1, 2, 4, … seconds, up to an hour; else 1 second. On without it. */
@@ -30,7 +30,15 @@ interface QueueOptions {
   concurrency?: number;
 }
 
-interface EnqueueOptions {
+/** What jobs of one name carry and how they are tried: declared once, by the room that owns them. */
+export interface Queue<D extends object> extends QueueSettings {
+  name: string;
+  /** Type only, never set. */
+  data?: D;
+}
+
+interface NewJob<D extends object> {
+  data: D;
   startAfter?: Date;
   /** At most one job with this key waits in the queue; a further one is not added. */
   key?: string;
@@ -39,23 +47,16 @@ interface EnqueueOptions {
 export interface Jobs {
   /** Runs every `seconds` (after the end of the last run), on one replica at a time, and on another after a death. */
   every(name: string, seconds: number, run: (op: Op) => Promise<void>): void;
-  /** What a job of this name does. Names are those of rooms: `mail.send`. */
-  on<D extends object>(
-    name: string,
-    run: (op: Op, data: D, job: Attempt) => Promise<void>,
-    options?: QueueOptions,
-  ): void;
-  /** On op.db's connection: inside a transaction the job exists only if it commits. */
-  enqueue<D extends object>(op: Op, name: string, data: D, options?: EnqueueOptions): Promise<void>;
+  /** What the jobs of a queue do. Names are those of rooms: `mail.send`. */
+  on<D extends object>(queue: Queue<D>, run: (op: Op, data: D, job: Attempt) => Promise<void>): void;
   start(): Promise<void>;
   /** Lets jobs under way finish for some seconds; what does not is run again elsewhere. */
   stop(): Promise<void>;
 }
 
-interface Queue {
-  name: string;
+interface Handled {
+  queue: Queue<object>;
   run: (op: Op, data: object, job: Attempt) => Promise<void>;
-  options: QueueOptions;
 }
 
 const SCHEMA = 'pgboss';
@@ -71,7 +72,9 @@ const STOP_GRACE = 10_000;
 /** Milliseconds in which an error of the queue itself is not logged again. */
 const QUIET = 60_000;
 
-const settingsOf = ({ options: { retries = 5, backoff = true, expireIn = 900 } }: Queue) => ({
+const settingsOf = ({ retries = 5, backoff = true, expireIn = 900 }: QueueSettings) => ({
+  // At most one waiting job per key.
+  policy: 'short' as const,
   retryLimit: retries,
   retryDelay: 1,
   retryBackoff: backoff,
@@ -93,8 +96,57 @@ function kept(error: unknown): Error {
   return bare;
 }
 
+/** What every use of pg-boss says. Loaded when needed: the command line can do without, and it costs memory. */
+async function bossOn(db: Database): Promise<PgBoss> {
+  const { PgBoss } = await import('pg-boss');
+  return new PgBoss({
+    db: connectionOf(db),
+    schema: SCHEMA,
+    // Our migrations make its tables: the server's role may not. start() checks their version.
+    migrate: false,
+    createSchema: false,
+    // Schedules and supervision go by our leases, so that one replica does them.
+    schedule: false,
+    supervise: false,
+    monitorIntervalSeconds: SUPERVISE_EVERY,
+    maintenanceIntervalSeconds: 3600,
+    useListenNotify: true,
+    reindex: false,
+    monitorVacuum: false,
+  });
+}
+
+/**
+ * Adds jobs on op.db's connection: inside a transaction they exist only if it commits. Needs nothing that runs, so
+ * that rooms and the command line do it alike, and makes the queue where no server has made it yet.
+ */
+export async function enqueue<D extends object>(
+  op: Op,
+  queue: Queue<D>,
+  jobs: readonly NewJob<D>[],
+): Promise<void> {
+  if (jobs.length === 0) return;
+  const boss = await bossOn(op.db);
+  const { name } = queue;
+  if (!(await boss.getQueue(name))) {
+    // Not by createQueue: that is a transaction of its own. The queue stands or falls with its first job.
+    await op.db
+      .$client`SELECT pgboss.create_queue(${name}, ${JSON.stringify(settingsOf(queue))}::text::jsonb)`;
+  }
+  await boss.insert(
+    name,
+    jobs.map(({ data, startAfter, key = randomUUID() }) => ({
+      name,
+      data,
+      // Without a key of its own every job is a different one.
+      singletonKey: key,
+      ...(startAfter ? { startAfter } : {}),
+    })),
+  );
+}
+
 export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
-  const queues: Queue[] = [];
+  const handled: Handled[] = [];
   const leases = createLeases({ db, log });
   let boss: Promise<PgBoss> | undefined;
   let quietUntil = 0;
@@ -108,23 +160,7 @@ export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
   }
 
   async function open(): Promise<PgBoss> {
-    // Loaded when needed: the command line can do without, and it costs memory.
-    const { PgBoss } = await import('pg-boss');
-    const opened = new PgBoss({
-      db: connectionOf(db),
-      schema: SCHEMA,
-      // Our migrations make its tables: the server's role may not. start() checks their version.
-      migrate: false,
-      createSchema: false,
-      // Schedules and supervision go by our leases, so that one replica does them.
-      schedule: false,
-      supervise: false,
-      monitorIntervalSeconds: SUPERVISE_EVERY,
-      maintenanceIntervalSeconds: 3600,
-      useListenNotify: true,
-      reindex: false,
-      monitorVacuum: false,
-    });
+    const opened = await bossOn(db);
     opened.on('error', report);
     opened.on('warning', (warning) => log.warn({ warning: warning.message }, 'the job queue warns'));
     await opened.start();
@@ -134,11 +170,10 @@ export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
 
   async function makeQueues(opened: PgBoss): Promise<void> {
     const existing = new Map((await opened.getQueues()).map((queue) => [queue.name, queue]));
-    for (const queue of queues) {
-      const wanted = settingsOf(queue);
+    for (const { queue } of handled) {
+      const { policy, ...wanted } = settingsOf(queue);
       const found = existing.get(queue.name);
-      // `short`: at most one waiting job per key.
-      if (!found) await opened.createQueue(queue.name, { ...wanted, policy: 'short' });
+      if (!found) await opened.createQueue(queue.name, { ...wanted, policy });
       else if (Object.entries(wanted).some(([key, value]) => found[key as keyof typeof wanted] !== value)) {
         await opened.updateQueue(queue.name, wanted);
       }
@@ -154,12 +189,14 @@ export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
     return boss;
   }
 
-  async function attempt(queue: Queue, data: object, job: Attempt): Promise<void> {
+  async function attempt({ queue, run }: Handled, data: object, job: Attempt): Promise<JobResult> {
+    const { id } = job;
     try {
-      await queue.run(systemOp(db, `jobs.${queue.name}`), data, job);
+      await run(systemOp(db, `jobs.${queue.name}`), data, job);
+      return { id, status: 'completed' };
     } catch (error) {
-      log.warn({ err: error, job: queue.name, id: job.id, attempt: job.attempt }, 'a job failed');
-      throw kept(error);
+      log.warn({ err: error, job: queue.name, id, attempt: job.attempt }, 'a job failed');
+      return { id, status: 'failed', output: kept(error) };
     }
   }
 
@@ -172,35 +209,30 @@ export function createJobs({ db, log }: { db: Database; log: Log }): Jobs {
   return {
     every: (name, seconds, run) => leases.add({ name, seconds, run }),
 
-    on(name, run, options = {}) {
-      if (queues.some((one) => one.name === name)) throw new Error(`two handlers of jobs named ${name}`);
-      queues.push({ name, run: run as Queue['run'], options });
-    },
-
-    async enqueue(op, name, data, options = {}) {
-      const queue = await opened();
-      await queue.send(name, data, {
-        db: connectionOf(op.db),
-        // Without a key of its own every job is a different one.
-        singletonKey: options.key ?? randomUUID(),
-        ...(options.startAfter ? { startAfter: options.startAfter } : {}),
-      });
+    on(queue, run) {
+      if (handled.some((one) => one.queue.name === queue.name))
+        throw new Error(`two handlers of jobs named ${queue.name}`);
+      handled.push({ queue, run: run as Handled['run'] });
     },
 
     async start() {
       const started = await opened();
-      for (const queue of queues) {
+      for (const one of handled) {
         await started.work<object>(
-          queue.name,
+          one.queue.name,
           {
             includeMetadata: true,
-            localConcurrency: queue.options.concurrency ?? 1,
+            perJobResults: true,
+            // One look for all of them; as long as each finds as many as it may take, without a pause.
+            batchSize: one.queue.concurrency ?? 1,
+            burstWhenBatchFull: true,
             pollingIntervalSeconds: POLL,
             notifyPollingIntervalSeconds: POLL,
           },
-          async ([job]) => {
-            if (job) await attempt(queue, job.data, { id: job.id, attempt: job.retryCount + 1 });
-          },
+          (batch) =>
+            Promise.all(
+              batch.map((job) => attempt(one, job.data, { id: job.id, attempt: job.retryCount + 1 })),
+            ),
         );
       }
       await leases.start();

@@ -9,7 +9,7 @@ const db = openDatabase(connection, { poolSize: 5, statementTimeout: 10, lockTim
 const jobs = createJobs({ db, log: createLog({ level: 'silent', format: 'json' }) });
 const note = (what: string) => db.$client`INSERT INTO seen (pid, what) VALUES (${process.pid}, ${what})`;
 
-jobs.on<{ n: number }>('test.slow', async (_op, { n }, { attempt }) => {
+jobs.on<{ n: number }>({ name: 'test.slow' }, async (_op, { n }, { attempt }) => {
   await note(`slow ${n} begins ${attempt}`);
   await sleep(1500);
   await note(`slow ${n} ends ${attempt}`);
