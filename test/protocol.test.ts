@@ -276,6 +276,7 @@ t.test('what is offered', async (t) => {
     const on = Object.keys(features).filter((name) => features[name]?.enabled);
     t.strictSame(on.toSorted(), [
       'claimsParameter',
+      'clientCredentials',
       'introspection',
       'revocation',
       'rpInitiatedLogout',

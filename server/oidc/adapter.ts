@@ -10,6 +10,7 @@ import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
 import { openUnder, sealUnder } from '../lib/seal.ts';
 import { sha256 } from '../lib/secrets.ts';
+import { clientTokens } from './client-tokens.ts';
 import { metadataOf } from './metadata.ts';
 import * as rows from './rows.ts';
 import { type StoredPayload, type TokenSource, type Unit, unitOf } from './unit.ts';
@@ -275,7 +276,10 @@ const sessions = {
         ? await run(writing, rows.SAVE_SESSION, [...row, merge, unit.endedSessions.has(uid as string)])
         : await run(writing, rows.INSERT_SESSION, row);
     unit.outdatedSession = saved?.current !== true;
-    if (!saved) return;
+    if (!saved) {
+      unit.overtaken = uid as string;
+      return;
+    }
     unit.storedSession = uid as string;
     unit.endedSessions.delete(uid as string);
     if (accountId && unit.signedInAs !== accountId) {
@@ -430,6 +434,7 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
     AccessToken: accessTokens,
     AuthorizationCode: authorizationCodes,
     Client: knownClients,
+    ClientCredentials: clientTokens,
     Grant: grants,
     Interaction: interactions,
     RefreshToken: refreshTokens,

@@ -19,6 +19,7 @@ const expired = (table: string, key: string, column = 'expires_at') =>
 
 const tasks: { text: string; keep: number }[] = [
   { text: expired('access_tokens', 'id_hash'), keep: HOUR },
+  { text: expired('client_tokens', 'id_hash'), keep: HOUR },
   { text: expired('authorization_codes', 'id_hash'), keep: DAY },
   { text: expired('refresh_tokens', 'id_hash'), keep: DAY },
   { text: expired('grants', 'id'), keep: DAY },
@@ -27,6 +28,7 @@ const tasks: { text: string; keep: number }[] = [
   { text: expired('sessions', 'uid', 'account_id IS NULL AND expires_at'), keep: 0 },
   { text: expired('interactions', 'uid_hash'), keep: DAY },
   { text: expired('replay_detections', 'id_hash'), keep: HOUR },
+  { text: expired('logout_deliveries', 'id', 'created_at'), keep: 30 * DAY },
   {
     // P3: a successor is kept sealed for its window only.
     text: `UPDATE refresh_tokens SET successor_sealed = NULL WHERE id_hash IN (SELECT id_hash FROM refresh_tokens

@@ -68,7 +68,8 @@ function metadataFrom({ row, secrets }: KnownClient): Record<string, unknown> {
     response_modes: row.responseModes,
     redirect_uris: row.redirectUris,
     post_logout_redirect_uris: row.postLogoutRedirectUris,
-    scope: row.scopes.join(' '),
+    // Only an app without people has none, and it gets none but those of its APIs.
+    ...(row.scopes.length > 0 ? { scope: row.scopes.join(' ') } : {}),
     id_token_signed_response_alg: row.idTokenSignedResponseAlg,
     subject_type: row.subjectType,
     dpop_bound_access_tokens: row.dpopBoundAccessTokens,

@@ -32,12 +32,6 @@ export function noteOutcome(
   const clientId = client?.clientId ?? null;
   const note = (one: Entry) => unit.entries.push(one);
 
-  for (const [uid, { accountId }] of unit.endedSessions) {
-    if (accountId)
-      note(
-        entry('session.ended', { subject: accountId, session: uid, client: clientId }, { reason: 'logout' }),
-      );
-  }
   if (route === 'end_session_confirm') {
     // The app may have led here, but it is the person who decides.
     const person = oidc.session?.accountId;
@@ -72,6 +66,7 @@ export function noteOutcome(
   }
 
   if (route === 'token') {
+    // A token an app got in its own name is no row here: there may be thousands a second, and they concern nobody.
     const grantType = text(oidc.params?.grant_type);
     const token = entities.AccessToken;
     if (ctx.status === 200 && token) {
@@ -98,9 +93,10 @@ export function noteOutcome(
       note(entry('token.refused', about, { ...refusal, grantType }));
     }
   } else if (route === 'revocation' && ctx.status === 200) {
-    const token = entities.RefreshToken ?? entities.AccessToken;
+    const ofPerson = entities.RefreshToken ?? entities.AccessToken;
+    const token = ofPerson ?? entities.ClientCredentials;
     if (token && token.clientId === clientId) {
-      const about = { subject: token.accountId, client: clientId, grant: token.grantId };
+      const about = { subject: ofPerson?.accountId, client: clientId, grant: ofPerson?.grantId };
       note(entry('token.revoked', about, { kind: token.kind }));
     }
   }
