@@ -265,6 +265,12 @@ export const options = {
       YEAR,
       'A session is over this long after the sign-in, however active.',
     ),
+    expireEvery: seconds(
+      'SESSION_EXPIRE_INTERVAL',
+      30,
+      HOUR,
+      'How often sessions past a limit are looked for, to tell their apps. To Gatehouse itself they are over at once.',
+    ),
     interactionTtl: seconds(
       'INTERACTION_TTL',
       15 * MINUTE,
@@ -278,6 +284,18 @@ export const options = {
       60,
       10 * MINUTE,
       'Lifetime of an authorization code.',
+    ),
+    deviceCodeTtl: seconds(
+      'DEVICE_CODE_TTL',
+      10 * MINUTE,
+      HOUR,
+      'How long a device waits for a person to enter its code and allow it.',
+    ),
+    devicePollInterval: seconds(
+      'DEVICE_POLL_INTERVAL',
+      5,
+      MINUTE,
+      'How long a waiting device pauses between two questions; one that asks sooner is slowed down by five seconds each time.',
     ),
     accessTokenTtl: seconds(
       'ACCESS_TOKEN_TTL',
@@ -388,6 +406,18 @@ export const options = {
     ),
     addressDuration: seconds(
       'ADDRESS_LOCKOUT_DURATION',
+      900,
+      DAY,
+      'The time in which they count, and for which the address is refused.',
+    ),
+    userCodeAttempts: integer(
+      'USER_CODE_LOCKOUT_ATTEMPTS',
+      20,
+      [1, 100_000],
+      'Wrong device codes entered from one address (IPv6: one /64) before it is refused.',
+    ),
+    userCodeDuration: seconds(
+      'USER_CODE_LOCKOUT_DURATION',
       900,
       DAY,
       'The time in which they count, and for which the address is refused.',

@@ -16,9 +16,12 @@ import { createKeys } from './keys/keys.ts';
 import { systemOp } from './lib/op.ts';
 import { createLockouts } from './lockouts/lockouts.ts';
 import { loginRoutes } from './login/routes.ts';
+import { logoutJobs } from './logouts/jobs.ts';
+import { createLogouts } from './logouts/logouts.ts';
 import { oidcJobs } from './oidc/jobs.ts';
 import { createOidc } from './oidc/oidc.ts';
 import { createPasswords, serviceWords } from './passwords/passwords.ts';
+import { sessionJobs } from './sessions/jobs.ts';
 import { setupRoutes } from './setup/routes.ts';
 import { bootstrapAdmin } from './setup/setup.ts';
 import { startRoutes } from './start/routes.ts';
@@ -42,6 +45,13 @@ export function createApp({ config, db, ring, log }: Store): App {
   // An issuer on plain http is this machine's own: apps in development are beside it.
   const egress = createEgress(config.egress, { log, loopback: issuer.startsWith('http:') });
   const keys = createKeys(config.keys, { ring, log });
+  const logouts = createLogouts({
+    issuer,
+    timeout: config.egress.timeout,
+    egress,
+    subjectOf: (_client, accountId) => accountId,
+    log,
+  });
   const passwords = createPasswords(config.passwords, { words: serviceWords(issuer) });
   const lockouts = createLockouts(config.lockouts);
   const clients = createKnownClients(db);
@@ -53,6 +63,8 @@ export function createApp({ config, db, ring, log }: Store): App {
     await partitionsAhead(op);
   });
   oidcJobs(jobs, config.jobs.purgeEvery);
+  sessionJobs(jobs, config.sessions);
+  logoutJobs(jobs, logouts);
 
   const http = createHttp(config, { log, ready: async () => oidc.ready() && (await schemaCurrent(db)) });
   oidc.mount(http);
@@ -76,7 +88,10 @@ export function createApp({ config, db, ring, log }: Store): App {
     async start() {
       const op = systemOp(db, 'start');
       await keys.ensure(op);
-      watch = await keys.watch(db, (set) => oidc.use(set));
+      watch = await keys.watch(db, async (set) => {
+        logouts.use(set);
+        await oidc.use(set);
+      });
       refused = await lockouts.watch(db, log);
       await clients.start();
       await ensureAccountClient(op, issuer);

@@ -17,6 +17,7 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/egress'], because: 'what goes out is guarded before anyone has something to send' },
   { folders: ['server/audit'], because: 'every record writes its acts into the trail' },
   { folders: ['server/keys'], because: 'keys are needed by whoever signs, and need nobody' },
+  { folders: ['server/logouts'], because: 'what its apps are told is a part of every ending of a session' },
   { folders: ['server/passwords'], because: 'a password is judged and hashed without knowing whose it is' },
   { folders: ['server/sessions'], because: 'ending sessions is a part of many acts on accounts' },
   { folders: ['server/accounts'], because: 'people come before what they may do' },

@@ -55,6 +55,13 @@ export const events = {
   ),
   'session.started': event('info', 'A browser session began.'),
   'session.ended': event<{ reason: string }>('info', 'A browser session ended.'),
+  'logout.delivered': event<{ attempts: number }>('info', 'An app was told that a session ended.'),
+  'logout.refused': event<{ failure: string }>('warning', 'An app refused to be told that a session ended.'),
+  'logout.givenUp': event<{ failure: string; attempts: number }>(
+    'warning',
+    'An app could not be told that a session ended.',
+  ),
+  'logout.retried': event('notice', 'An app shall be told once more that a session ended.'),
   'consent.given': event<{ scopes: string[]; source: 'person' | 'firstParty' | 'remembered' }>(
     'info',
     'An app was given access.',
@@ -66,6 +73,13 @@ export const events = {
     'notice',
     'An authorization request was refused.',
   ),
+  'device.codeIssued': event('info', 'A device asked for access and shows a code.'),
+  'device.codeRefused': event<{ reason: 'unknown' | 'throttled' }>(
+    'notice',
+    'A device code that a person entered was refused.',
+  ),
+  'device.approved': event<{ scope: string }>('notice', 'A person let a device in.'),
+  'device.denied': event<{ error: string }>('notice', 'A device was refused.'),
   'token.issued': event<{ grantType: string; scope: string; refreshToken: boolean }>(
     'info',
     'Tokens were issued.',
@@ -76,7 +90,7 @@ export const events = {
     'A token request was refused.',
   ),
   'token.revoked': event<{ kind: string }>('notice', 'A token was revoked by its app.'),
-  'token.reused': event<{ kind: 'code' | 'refresh'; ended: 'family' | 'account' }>(
+  'token.reused': event<{ kind: 'code' | 'device' | 'refresh'; ended: 'family' | 'account' }>(
     'critical',
     'A spent code or refresh token was used again; what came of it was revoked.',
   ),

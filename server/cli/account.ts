@@ -11,6 +11,7 @@ import {
   findByEmail,
   list,
   setPassword,
+  signOutEverywhere,
 } from '../accounts/accounts.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
@@ -119,6 +120,13 @@ async function changePassword(who: string, options: { passwordFile?: string }) {
   });
 }
 
+const signOut = (who: string) =>
+  withStore(async (op) => {
+    const { id, email } = await named(op, who);
+    await signOutEverywhere(op, id, 'operator');
+    return { json: { id, email, signedOut: true }, text: `The sessions and tokens of ${email} have ended.` };
+  });
+
 const switchTo = (disabled: boolean) => (who: string) =>
   withStore(async (op) => {
     const { id, email } = await named(op, who);
@@ -151,6 +159,9 @@ export function add(program: Command): void {
   command(account, 'password <account>', 'Sets a new password and ends all sessions. Takes address or id.')
     .option(...PASSWORD_FILE)
     .action(prints(changePassword));
+  command(account, 'sign-out <account>', 'Ends all sessions and tokens; it may sign in again.').action(
+    prints(signOut),
+  );
   command(account, 'disable <account>', 'Ends all sessions and lets it sign in no more.').action(
     prints(switchTo(true)),
   );

@@ -25,6 +25,9 @@ interface CreateOptions {
   native?: true;
   secretInBody?: true;
   postLogoutRedirectUri?: string[];
+  backchannelLogoutUri?: string;
+  /** False with --no-backchannel-session. */
+  backchannelSession: boolean;
   origin?: string[];
   scope?: string[];
   responseMode?: string[];
@@ -49,6 +52,7 @@ function newClient(name: string, options: CreateOptions): NewClient {
     redirectUris: options.redirectUri ?? [],
     requirePkce: options.pkce,
     requireNonce: options.nonce,
+    backchannelLogoutSessionRequired: options.backchannelSession,
     public: options.public === true,
     firstParty: options.firstParty === true,
     ...(options.native ? { applicationType: 'native' } : {}),
@@ -57,6 +61,7 @@ function newClient(name: string, options: CreateOptions): NewClient {
     ...(options.alg
       ? { idTokenSignedResponseAlg: options.alg as ClientRow['idTokenSignedResponseAlg'] }
       : {}),
+    ...(options.backchannelLogoutUri ? { backchannelLogoutUri: options.backchannelLogoutUri } : {}),
     ...(options.accessTokenTtl ? { accessTokenTtl: Number(options.accessTokenTtl) } : {}),
     ...(id ? { id } : {}),
     ...(postLogoutRedirectUris ? { postLogoutRedirectUris } : {}),
@@ -75,6 +80,8 @@ const shown = (client: ClientRow) => ({
   grant_types: client.grantTypes,
   redirect_uris: client.redirectUris,
   post_logout_redirect_uris: client.postLogoutRedirectUris,
+  backchannel_logout_uri: client.backchannelLogoutUri,
+  backchannel_logout_session_required: client.backchannelLogoutSessionRequired,
   allowed_origins: client.allowedOrigins,
   scopes: client.scopes,
   response_modes: client.responseModes,
@@ -199,6 +206,8 @@ export function add(program: Command): void {
     )
     .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
     .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))
+    .option('--backchannel-logout-uri <uri>', 'where it is told that a session of a person has ended')
+    .option('--no-backchannel-session', 'it is told who, not which session: it ends all it has of the person')
     .addOption(several('--origin <origin>', 'browser origins that may call the token and userinfo endpoints'))
     .addOption(several('--scope <scope>', `what it may ask for: ${SCOPES.join(', ')}; all of them otherwise`))
     .addOption(

@@ -8,6 +8,7 @@ const groups: Readonly<Record<string, () => Promise<{ add(program: Command): voi
   account: () => import('./account.ts'),
   client: () => import('./client.ts'),
   keys: () => import('./keys.ts'),
+  logout: () => import('./logout.ts'),
   doctor: () => import('./doctor.ts'),
   migrate: () => import('./migrate.ts'),
   health: () => import('./health.ts'),

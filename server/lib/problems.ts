@@ -65,6 +65,8 @@ export const problems = {
   'client.invalid': problem(400, 'The app’s settings are not valid.'),
   'client.exists': problem(409, 'There is an app with this client_id already.'),
   'client.twoSecrets': problem(409, 'The app has two live secrets already; remove one first.'),
+  'logout.notFound': problem(404, 'There is no such logout.'),
+  'logout.delivered': problem(409, 'The app has taken this logout already.'),
   'key.unknown': problem(500, 'A stored secret was sealed with a key this server does not have.'),
 } as const satisfies Record<string, { status: number; message: string }>;
 

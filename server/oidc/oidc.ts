@@ -19,10 +19,11 @@ import type { Browser } from '../http/browser.ts';
 import { mountLibrary } from '../http/mount.ts';
 import type { KeySet } from '../keys/keys.ts';
 import type { Log } from '../lib/log.ts';
-import { actingAs, type Op } from '../lib/op.ts';
+import { actingAs, type By, type Op } from '../lib/op.ts';
 import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
+import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
 import { isFailedAuthentication, noteOutcome, type Refusal } from './outcome.ts';
@@ -173,6 +174,17 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
     await signOutEverywhere({ ...unit.op(), by }, reuse.accountId, 'reuse');
   }
 
+  /** The sessions this request ended, and the app of one that another request was ending meanwhile. */
+  async function noteEndings(unit: Unit, by: Pick<By, 'kind' | 'id'>, client: string | null): Promise<void> {
+    const ended = [...unit.endedSessions].flatMap(([uid, { accountId }]) =>
+      accountId ? [{ uid, accountId, reason: 'logout' }] : [],
+    );
+    if (ended.length === 0 && unit.overtaken === null) return;
+    const op = { ...unit.op(), by: { ...by, request: unit.facts } };
+    await noteEnded(op, ended, client);
+    if (unit.overtaken !== null) await tellOfEnded(op, unit.overtaken);
+  }
+
   const refusals = new WeakMap<object, Refusal>();
 
   /** Our rules around every request of the library: one transaction, its audit rows, and honest failure. */
@@ -187,6 +199,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
       if (unit.outdatedSession) dropSessionCookie(ctx);
       const by = noteOutcome(ctx, unit, refusals.get(ctx) ?? null);
       await endReused(unit);
+      await noteEndings(unit, by, ctx.oidc.client?.clientId ?? null);
       await writeEntries(unit, by);
       await unit.finish('commit');
       if (isFailedAuthentication(ctx)) await countFailure(ctx, unit);

@@ -47,6 +47,8 @@ export interface Unit {
   storedSession: string | null;
   /** The session has another identifier by now, or none: this answer must not set the browser's cookie. */
   outdatedSession: boolean;
+  /** Its session was ended by another request: what was granted in it here, nobody has told its app. */
+  overtaken: string | null;
   /** The account the session cookie belongs to. */
   signedInAs: string | null;
   /** The code or refresh token presented. */
@@ -113,6 +115,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     endedSessions: new Map(),
     storedSession: null,
     outdatedSession: false,
+    overtaken: null,
     signedInAs: null,
     source: null,
     replayedSuccessor: null,

@@ -2,12 +2,69 @@
 //
 // A session that ends becomes a tombstone: no request that was under way can bring it back, and everything
 // bound to it is dead at the next read on every replica. What was granted with offline_access outlives its
-// session (OIDC Core 11) and ends with the grant or the account.
+// session (OIDC Core 11) and ends with the grant or the account. Every ending is in the audit trail and is told to the
+// session's apps (server/logouts), in the same transaction.
+//
+// Locks are taken in the order account, interactions, grants, tokens, sessions, deliveries, by endings as by the requests
+// that are under way.
 import { inTransaction } from '../../drizzle/database.ts';
-import { and, desc, eq, gt, inArray, isNull } from '../../drizzle/orm.ts';
+import { and, desc, eq, gt, inArray, isNotNull, isNull } from '../../drizzle/orm.ts';
 import { grants, interactions, sessions } from '../../drizzle/schema/oidc.ts';
 import { entry, write } from '../audit/audit.ts';
 import type { Op } from '../lib/op.ts';
+import { type EndedSession, tell } from '../logouts/logouts.ts';
+
+/**
+ * What every ending writes, in the transaction that made tombstones of these sessions and after it did. `client`: the
+ * app that asked for it.
+ */
+export async function noteEnded(
+  op: Op,
+  ended: readonly EndedSession[],
+  client: string | null = null,
+): Promise<void> {
+  await write(
+    op,
+    ended.map(({ uid, accountId, reason }) =>
+      entry('session.ended', { subject: accountId, session: uid, client }, { reason }),
+    ),
+  );
+  await tell(op, ended);
+}
+
+/**
+ * For a request that granted something in a session which another one was ending: that one has not seen the grant.
+ * Whoever has been told is not told again.
+ */
+export async function tellOfEnded(op: Op, uid: string): Promise<void> {
+  const [row] = await op.db
+    .select({ uid: sessions.uid, accountId: sessions.accountId, reason: sessions.endReason })
+    .from(sessions)
+    .where(and(eq(sessions.uid, uid), isNotNull(sessions.endedAt)));
+  const { accountId, reason } = row ?? {};
+  if (accountId && reason) await tell(op, [{ uid, accountId, reason }]);
+}
+
+const BATCH = 100;
+
+/** Both limits are in the one column: which of them it was, to the second in which the library writes it. */
+const EXPIRE = `UPDATE sessions SET ended_at = $1::timestamptz,
+    end_reason = CASE WHEN expires_at >= login_at + make_interval(secs => $2 - 1) THEN 'max_age' ELSE 'idle' END
+  WHERE uid IN (SELECT uid FROM sessions WHERE expires_at <= $1::timestamptz AND ended_at IS NULL AND account_id IS NOT NULL
+    ORDER BY expires_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)
+  RETURNING uid, account_id, end_reason`;
+
+/** Ends the sessions that are past a limit, in small transactions; one that is being used waits for the next time. */
+export async function expire(op: Op, maxAge: number): Promise<void> {
+  for (let found = BATCH; found === BATCH; ) {
+    found = await inTransaction(op, async (op) => {
+      const rows = await op.db.$client.unsafe(EXPIRE, [op.now.toISOString(), maxAge], { prepare: true });
+      const ended = rows.map((row) => ({ uid: row.uid, accountId: row.account_id, reason: row.end_reason }));
+      await noteEnded(op, ended);
+      return ended.length;
+    });
+  }
+}
 
 /**
  * Ends every session, grant and sign-in under way of an account, in the caller's transaction. The caller raises
@@ -39,9 +96,9 @@ export async function endAllOfAccount(op: Op, accountId: string, reason: string)
       .set({ endedAt: op.now, endReason: reason })
       .where(and(eq(sessions.accountId, accountId), isNull(sessions.endedAt)))
       .returning({ uid: sessions.uid });
-    await write(
+    await noteEnded(
       op,
-      ended.map(({ uid }) => entry('session.ended', { subject: accountId, session: uid }, { reason })),
+      ended.map(({ uid }) => ({ uid, accountId, reason })),
     );
   });
 }
