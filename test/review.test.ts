@@ -95,6 +95,59 @@ t.test('storage', async (t) => {
     t.ok(Date.now() - begun < 3000, `${Date.now() - begun} ms`);
   });
 
+  await t.test(
+    'D9: an answer whose audit row or commit fails is no answer, beside ones that succeed',
+    async (t) => {
+      const owner = openDatabase(
+        app.database.owner,
+        { poolSize: 1, statementTimeout: 10, lockTimeout: 10 },
+        'test owner',
+      );
+      t.teardown(() => closeDatabase(owner));
+      const [good, bad] = [await app.client(), await app.client()];
+      const families = [];
+      for (let turn = 0; turn < 12; turn++) {
+        const client = turn % 2 === 0 ? good : bad;
+        const { body } = await tokens(app, client, await app.person());
+        families.push({ client, token: body.refresh_token ?? '' });
+      }
+      await owner.$client.unsafe(`CREATE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'refused by a test'; END $$`);
+      const triggers = {
+        'in its statement': 'CREATE TRIGGER test_refuse BEFORE INSERT ON audit_events FOR EACH ROW',
+        'at the commit':
+          'CREATE CONSTRAINT TRIGGER test_refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW',
+      };
+      for (const [when, trigger] of Object.entries(triggers)) {
+        await owner.$client.unsafe(
+          `${trigger} WHEN (new.client_id = '${bad.id}') EXECUTE FUNCTION test_refuse()`,
+        );
+        for (let round = 0; round < 3; round++) {
+          const answers = await Promise.all(families.map(({ client, token }) => refresh(app, client, token)));
+          const statuses = answers.map(({ status }) => status);
+          t.same(
+            statuses,
+            families.map(({ client }) => (client === good ? 200 : 500)),
+            when,
+          );
+          for (const [at, { body }] of answers.entries()) {
+            const family = families[at];
+            if (family?.client === good) family.token = String(body.refresh_token);
+          }
+        }
+        await owner.$client.unsafe('DROP TRIGGER test_refuse ON audit_events');
+      }
+      for (const { client, token } of families) {
+        t.equal((await refresh(app, client, token)).status, 200, 'nothing was spent, nothing was lost');
+      }
+      const [left] = await app.db.$client`
+      SELECT count(*)::int AS tokens, (SELECT count(*)::int FROM audit_events
+        WHERE type = 'token.refreshed' AND client_id IN (${good.id}, ${bad.id})) AS events
+      FROM refresh_tokens WHERE client_id IN (${good.id}, ${bad.id})`;
+      t.same(left, { tokens: 12 + 6 * 6 + 12, events: 6 * 6 + 12 });
+    },
+  );
+
   await t.test('P3: a refresh that a revocation overtakes is no theft', async (t) => {
     const client = await app.client();
     const person = await app.person();

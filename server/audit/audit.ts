@@ -93,16 +93,16 @@ function preparedText(sided: readonly boolean[]): string {
   return text;
 }
 
-/** Writes events with `op`'s actor, request and time, on `op.db`'s connection, in one round trip. */
-export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
-  if (entries.length === 0) return;
-  if (entries.length > MOST_ROWS) {
-    await inTransaction(op, async (op) => {
-      for (let at = 0; at < entries.length; at += MOST_ROWS) {
-        await write(op, entries.slice(at, at + MOST_ROWS));
-      }
-    });
-    return;
+export interface Insert {
+  text: string;
+  parameters: (string | Buffer | null)[];
+  prepare: boolean;
+}
+
+/** The statement `write` sends, for who sends statements of its own: events with `op`'s actor, request and time. */
+export function insertOf(op: Op, entries: readonly Entry[]): Insert {
+  if (entries.length === 0 || entries.length > MOST_ROWS) {
+    throw new Error(`one statement writes 1 to ${MOST_ROWS} events, not ${entries.length}`);
   }
   const request = op.by.request;
   const address = request?.address ?? null;
@@ -111,7 +111,7 @@ export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
     ({ personal }) => address !== null || device !== null || Object.keys(personal ?? {}).length > 0,
   );
   const shared = [op.now.toISOString(), op.by.kind, op.by.id, request?.id ?? null];
-  const parameters: (string | Buffer | null)[] = sided.includes(true) ? [...shared, address, device] : shared;
+  const parameters: Insert['parameters'] = sided.includes(true) ? [...shared, address, device] : shared;
   // Random within a millisecond: sorted, the events of one call stand in their order.
   const ids = entries.map(() => randomUUIDv7()).sort();
   entries.forEach(({ type, about, data, personal = {} }, at) => {
@@ -130,5 +130,20 @@ export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
     parameters.push(commitment(salt, address, device, personal), salt, JSON.stringify(personal));
   });
   const prepare = entries.length <= MOST_PREPARED;
-  await op.db.$client.unsafe(prepare ? preparedText(sided) : textFor(sided), parameters, { prepare });
+  return { text: prepare ? preparedText(sided) : textFor(sided), parameters, prepare };
+}
+
+/** Writes events with `op`'s actor, request and time, on `op.db`'s connection, in one round trip. */
+export async function write(op: Op, entries: readonly Entry[]): Promise<void> {
+  if (entries.length === 0) return;
+  if (entries.length > MOST_ROWS) {
+    await inTransaction(op, async (op) => {
+      for (let at = 0; at < entries.length; at += MOST_ROWS) {
+        await write(op, entries.slice(at, at + MOST_ROWS));
+      }
+    });
+    return;
+  }
+  const { text, parameters, prepare } = insertOf(op, entries);
+  await op.db.$client.unsafe(text, parameters, { prepare });
 }

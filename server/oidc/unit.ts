@@ -8,7 +8,7 @@
 // the request: the library asks for them next. Nothing is kept between requests.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Database, type OpenTransaction, openTransaction } from '../../drizzle/database.ts';
-import { type Entry, write } from '../audit/audit.ts';
+import { type Entry, insertOf, write } from '../audit/audit.ts';
 import type { By, Op, RequestFacts } from '../lib/op.ts';
 import { type AccountRow, type Parameter, run } from './rows.ts';
 
@@ -30,7 +30,7 @@ export interface Unit {
   db(): Database;
   /** The transaction, opened at the first call. */
   writing(): Promise<Database>;
-  /** Sends a statement of the transaction that answers nothing: its fault is met at the latest before the commit. */
+  /** Sends a statement of the transaction that answers nothing: its fault is the fault of `finish`. */
   send(text: string, parameters: Parameter[]): Promise<void>;
   /** Waits for everything sent; rejects with the first fault. */
   settled(): Promise<void>;
@@ -65,6 +65,7 @@ export interface Unit {
   retryAfter: number | null;
   /** Why the library answered server_error. */
   fault: unknown;
+  /** A commit rejects with the first fault of what was sent, and then nothing of the transaction is left. */
   finish(outcome: 'commit' | 'rollback'): Promise<void>;
 }
 
@@ -128,20 +129,29 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
       if (finished) return;
       finished = true;
       if (opening) open = await opening.catch(() => null);
-      // Nothing may reach the connection after the end, when it serves somebody else.
-      const fault = (await Promise.allSettled(sent)).find((one) => one.status === 'rejected');
-      if (outcome === 'commit' && !fault) return open?.commit();
-      await open?.rollback();
-      if (outcome === 'commit') throw fault?.reason;
+      // What was sent has reached the connection once these callbacks have run: nothing may do so after the end, when the
+      // connection serves somebody else.
+      await new Promise<void>((resume) => process.nextTick(resume));
+      if (outcome === 'rollback') {
+        await Promise.allSettled(sent);
+        return open?.rollback();
+      }
+      // The commit goes out behind them without waiting for their answers: of a transaction that one of them broke,
+      // PostgreSQL makes a rollback. So the answers are looked at before the commit's own.
+      const [ended, ...answers] = await Promise.allSettled([open?.commit(), ...sent]);
+      const fault = [...answers, ended].find((one) => one?.status === 'rejected');
+      if (fault) throw fault.reason;
     },
   };
   return unit;
 }
 
-/** Writes the request's audit entries on whatever the unit writes to, as `by`. */
+/** Writes the request's audit entries on whatever the unit writes to, as `by`; in its transaction they are sent only. */
 export async function writeEntries(unit: Unit, by: Pick<By, 'kind' | 'id'>): Promise<void> {
   const entries = unit.entries.splice(0);
-  const written = write({ ...unit.op(), by: { ...by, request: unit.facts } }, entries);
-  // What broke the transaction is rejected first, and said instead of PostgreSQL's "it is broken".
-  await Promise.all([unit.settled(), written]);
+  if (entries.length === 0) return;
+  const op = { ...unit.op(), by: { ...by, request: unit.facts } };
+  if (!op.db.inTransaction) return write(op, entries);
+  const { text, parameters } = insertOf(op, entries);
+  await unit.send(text, parameters);
 }
