@@ -22,6 +22,7 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/sessions'], because: 'ending sessions is a part of many acts on accounts' },
   { folders: ['server/accounts'], because: 'people come before what they may do' },
   { folders: ['server/roles'], because: 'roles are given to accounts' },
+  { folders: ['server/resources'], because: 'apps are registered for APIs that are there' },
   { folders: ['server/clients'], because: 'apps are kept without knowing who uses them' },
   { folders: ['server/consents'], because: 'what people allowed which app refers to both' },
   { folders: ['server/lockouts'], because: 'what is counted is named by the records before' },

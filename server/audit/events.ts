@@ -99,6 +99,11 @@ export const events = {
   'client.changed': event<{ fields: string[] }>('notice', 'An app’s settings were changed.'),
   'client.secretAdded': event('warning', 'An app got another secret.'),
   'client.secretRemoved': event('notice', 'A secret of an app was removed.'),
+  'resource.created': event<{ resource: string }>('notice', 'An API was registered.'),
+  'resource.changed': event<{ resource: string; fields: string[] }>(
+    'notice',
+    'An API’s settings were changed, or it was disabled.',
+  ),
   'key.published': event<{ kid: string; alg: string; activatesAt: string }>(
     'notice',
     'A signing key was published.',

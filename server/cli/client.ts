@@ -9,12 +9,12 @@ import {
   type NewClient,
   RESPONSE_MODES,
   removeSecret,
-  SCOPES,
   SIGNING_ALGS,
   secretsOf,
 } from '../clients/clients.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
+import { SCOPES } from '../lib/scopes.ts';
 import { withStore } from './open.ts';
 import { command, facts, group, minute, prints, table, UsageError } from './terminal.ts';
 

@@ -5,12 +5,15 @@ import { type Database, inTransaction, isUniqueViolation } from '../../drizzle/d
 import { and, asc, eq, gt, isNull, or, sql } from '../../drizzle/orm.ts';
 import { clientSecrets, clients } from '../../drizzle/schema/clients.ts';
 import { entry, write } from '../audit/audit.ts';
+import { createKnown, type Known } from '../lib/known.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
+import { SCOPES } from '../lib/scopes.ts';
 import { newSecret, sha256 } from '../lib/secrets.ts';
-import { checked, type NewClient } from './rules.ts';
+import { named } from '../resources/resources.ts';
+import { checked, type NewClient, quoted, refuse } from './rules.ts';
 
-export { RESPONSE_MODES, SCOPES, SIGNING_ALGS, uriFault } from './rules.ts';
+export { DEVICE_CODE, RESPONSE_MODES, SIGNING_ALGS, uriFault } from './rules.ts';
 export type { NewClient };
 export type ClientRow = typeof clients.$inferSelect;
 
@@ -36,6 +39,7 @@ export async function create(
   const row = checked(input);
   try {
     return await inTransaction(op, async (op) => {
+      await checkResources(op, row);
       const [client] = await op.db
         .insert(clients)
         .values({ ...row, createdAt: op.now, updatedAt: op.now })
@@ -52,6 +56,30 @@ export async function create(
   }
 }
 
+/** Its APIs exist, and every scope beyond the standard ones is one of theirs. */
+async function checkResources(
+  op: Op,
+  { resources = [], scopes }: Pick<typeof clients.$inferInsert, 'resources' | 'scopes'>,
+): Promise<void> {
+  const details: Record<string, string> = {};
+  const there = await named(op, resources);
+  const missing = resources.find((id) => !there.some((one) => one.id === id));
+  if (missing !== undefined)
+    details.resources = `${quoted(missing)} is not an API that is registered here, or it is disabled`;
+  const known: readonly string[] = [...SCOPES, ...there.flatMap((one) => one.scopes)];
+  const strange = scopes.find((scope) => !known.includes(scope));
+  if (strange !== undefined && missing === undefined)
+    details.scopes = `${quoted(strange)} is a scope of none of its APIs`;
+  refuse(details);
+}
+
+/** What a new issuer or release may change in them. */
+const OWN_FIELDS = [
+  ['redirectUris', 'redirect_uris'],
+  ['postLogoutRedirectUris', 'post_logout_redirect_uris'],
+  ['grantTypes', 'grant_types'],
+] as const;
+
 /** Makes or brings up to date an app of the server's own (account pages, demo): a public first-party client. */
 export async function ensureOwn(op: Op, own: NewClient & { id: string }): Promise<void> {
   const row = checked(own);
@@ -62,22 +90,18 @@ export async function ensureOwn(op: Op, own: NewClient & { id: string }): Promis
       await create(op, own, 'system');
       return;
     }
-    const same = (['redirectUris', 'postLogoutRedirectUris'] as const).every(
-      (key) => String(before[key]) === String(row[key]),
-    );
-    if (same) return;
+    const changed = OWN_FIELDS.filter(([key]) => String(before[key]) !== String(row[key]));
+    if (changed.length === 0) return;
     await op.db
       .update(clients)
       .set({
-        redirectUris: row.redirectUris,
-        postLogoutRedirectUris: row.postLogoutRedirectUris ?? [],
+        ...Object.fromEntries(changed.map(([key]) => [key, row[key]])),
         updatedAt: op.now,
         version: sql`version + 1`,
       })
       .where(eq(clients.id, own.id));
-    await write(op, [
-      entry('client.changed', { client: own.id }, { fields: ['redirect_uris', 'post_logout_redirect_uris'] }),
-    ]);
+    const fields = changed.map(([, field]) => field);
+    await write(op, [entry('client.changed', { client: own.id }, { fields })]);
     await announce(op, own.id);
   });
 }
@@ -157,27 +181,9 @@ export interface KnownClient {
   secrets: { hash: Buffer; until: number }[];
 }
 
-/** Longest time a change may go unseen should a notification be lost, in milliseconds. */
-const STALE_AFTER = 5000;
-const KEPT = 5000;
-
-/**
- * Clients in memory, dropped by NOTIFY the moment they change, and read anew after five seconds in any case: what a
- * broken connection keeps from us is not older than that. Unknown ids are not kept: they are the caller's to invent.
- */
-export function createKnownClients(db: Database) {
-  const known = new Map<string, { client: KnownClient; at: number }>();
-  let listening = false;
-  let generation = 0;
-  let unlisten: (() => Promise<void>) | null = null;
-
-  const forget = (id?: string) => {
-    generation++;
-    if (id) known.delete(id);
-    else known.clear();
-  };
-
-  async function load(on: Database, id: string): Promise<KnownClient | null> {
+/** Apps that are not disabled, with their live secrets, in memory. */
+export const createKnownClients = (db: Database): KnownClients =>
+  createKnown(db, 'gatehouse_clients', async (on, id) => {
     const rows = await on
       .select({ client: clients, hash: clientSecrets.secretHash, until: clientSecrets.expiresAt })
       .from(clients)
@@ -191,41 +197,6 @@ export function createKnownClients(db: Database) {
         hash ? [{ hash, until: until?.getTime() ?? Number.POSITIVE_INFINITY }] : [],
       ),
     };
-  }
+  });
 
-  return {
-    async start(): Promise<void> {
-      const subscription = await db.$client.listen(
-        'gatehouse_clients',
-        (id) => forget(id),
-        // Called again after every reconnect: what was missed in between is unknown.
-        () => {
-          forget();
-          listening = true;
-        },
-      );
-      unlisten = () => subscription.unlisten();
-    },
-    async stop(): Promise<void> {
-      listening = false;
-      await unlisten?.().catch(() => {});
-    },
-    /**
-     * `on`: the caller's transaction, if it is in one. A second connection taken while holding the first is how
-     * a pool of requests comes to wait for itself.
-     */
-    async find(id: string, on: Database = db): Promise<KnownClient | null> {
-      const kept = known.get(id);
-      if (kept && listening && Date.now() - kept.at < STALE_AFTER) return kept.client;
-      const begun = generation;
-      const client = await load(on, id);
-      if (client && begun === generation) {
-        if (known.size >= KEPT) known.clear();
-        known.set(id, { client, at: Date.now() });
-      }
-      return client;
-    },
-  };
-}
-
-export type KnownClients = ReturnType<typeof createKnownClients>;
+export type KnownClients = Known<KnownClient>;

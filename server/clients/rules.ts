@@ -4,6 +4,7 @@
 import { createPublicKey, randomUUIDv7 } from 'node:crypto';
 import type { clients } from '../../drizzle/schema/clients.ts';
 import { Problem } from '../lib/problems.ts';
+import { isScope, SCOPES } from '../lib/scopes.ts';
 
 type ClientRow = typeof clients.$inferSelect;
 
@@ -52,7 +53,6 @@ export interface NewClient {
   defaultMaxAge?: number | null;
 }
 
-export const SCOPES = ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'] as const;
 export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 export const GRANT_TYPES = [
   'authorization_code',
@@ -105,7 +105,7 @@ export function uriFault(
     : `uses the scheme ${scheme}:; only https is allowed`;
 }
 
-const quoted = (text: string) => JSON.stringify(text.slice(0, 200));
+export const quoted = (text: string) => JSON.stringify(text.slice(0, 200));
 
 /** What is wrong with one public key of a client, in words; null when nothing is. */
 function keyFault(jwk: Record<string, unknown>): string | null {
@@ -165,6 +165,9 @@ function checkKeys(
 /** The row of a new app with its defaults. Throws client.invalid with what is wrong, field by field. */
 export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'createdAt' | 'updatedAt'> {
   const details: Record<string, string> = {};
+  const grantTypes = input.grantTypes ?? ['authorization_code', 'refresh_token'];
+  /** It signs people in, and does not only act in its own name. */
+  const people = grantTypes.includes('authorization_code') || grantTypes.includes(DEVICE_CODE);
   const row = {
     id: input.id ?? randomUUIDv7(),
     name: input.name.trim(),
@@ -172,11 +175,11 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
     tokenEndpointAuthMethod: input.public
       ? ('none' as const)
       : (input.tokenEndpointAuthMethod ?? 'client_secret_basic'),
-    grantTypes: input.grantTypes ?? ['authorization_code', 'refresh_token'],
+    grantTypes,
     redirectUris: input.redirectUris,
     postLogoutRedirectUris: input.postLogoutRedirectUris ?? [],
     allowedOrigins: input.allowedOrigins ?? [],
-    scopes: input.scopes ?? [...SCOPES],
+    scopes: input.scopes ?? (people ? [...SCOPES] : []),
     resources: input.resources ?? [],
     jwks: input.jwks ?? null,
     jwksUri: input.jwksUri ?? null,
@@ -257,10 +260,9 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
   only('subject_type', [row.subjectType], ['public', 'pairwise']);
   // Scopes beyond the standard ones are those of its resources; clients.ts asks whether they exist.
   if (row.resources.length === 0) only('scopes', row.scopes, SCOPES);
-  const strange = row.scopes.find((scope) => !/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope));
+  const strange = row.scopes.find((scope) => !isScope(scope));
   if (strange !== undefined) details.scopes = `${quoted(strange)} is not a scope (RFC 6749 3.3)`;
   only('response_modes', row.responseModes, RESPONSE_MODES);
-  const people = row.grantTypes.includes('authorization_code') || row.grantTypes.includes(DEVICE_CODE);
   if (people && !row.scopes.includes('openid')) details.scopes = 'openid is missing';
   if (!people && !row.grantTypes.includes('client_credentials'))
     details.grant_types = `needs one of authorization_code, ${DEVICE_CODE}, client_credentials`;
@@ -296,12 +298,16 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
   bounded('refresh_replay_window', row.refreshReplayWindow, 0, 60);
   bounded('default_max_age', row.defaultMaxAge, 0, 31_536_000);
 
-  const [first] = Object.entries(details);
-  if (first) {
-    throw new Problem('client.invalid', {
-      details,
-      message: `The app’s settings are not valid: ${first[0]} ${first[1]}.`,
-    });
-  }
+  refuse(details);
   return row;
+}
+
+/** Throws client.invalid with what is wrong, field by field; nothing where there is nothing. */
+export function refuse(details: Record<string, string>): void {
+  const [first] = Object.entries(details);
+  if (!first) return;
+  throw new Problem('client.invalid', {
+    details,
+    message: `The app’s settings are not valid: ${first[0]} ${first[1]}.`,
+  });
 }

@@ -7,7 +7,7 @@ import { consentPage } from '../../views/consent.ts';
 import { find as findAccount } from '../accounts/accounts.ts';
 import { claimsByScope } from '../accounts/claims.ts';
 import { entry, write } from '../audit/audit.ts';
-import { type KnownClients, SCOPES } from '../clients/clients.ts';
+import type { KnownClients } from '../clients/clients.ts';
 import { consentedScopes, lookOf, record } from '../consents/consents.ts';
 import { opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
@@ -15,8 +15,10 @@ import { allowFormTarget } from '../http/headers.ts';
 import { sendPage } from '../http/page.ts';
 import { actingAs, type Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
+import { SCOPES } from '../lib/scopes.ts';
 import { grantFor } from '../oidc/grants.ts';
 import {
+  askAgain,
   beginAgain,
   finish,
   type Interaction,
@@ -141,7 +143,13 @@ export function consentRoutes(
 
   /** Somebody else sits here: the same request again, asking who signs in. */
   scope.post<Uid>('/consent/:uid/switch', async (request, reply) => {
-    const state = await load(opOf(db, request), request.params.uid, oidc.browserHash(request, reply));
-    return reply.redirect(beginAgain(state, 'other'), 303);
+    const { uid } = request.params;
+    const hash = oidc.browserHash(request, reply);
+    const goOn = await locked(opOf(db, request), uid, hash, async (op, state) => {
+      if (!state.device) return beginAgain(state, 'other');
+      await askAgain(op, state);
+      return `/interaction/${uid}`;
+    });
+    return reply.redirect(goOn, 303);
   });
 }

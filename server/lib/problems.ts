@@ -67,6 +67,9 @@ export const problems = {
   'client.twoSecrets': problem(409, 'The app has two live secrets already; remove one first.'),
   'logout.notFound': problem(404, 'There is no such logout.'),
   'logout.delivered': problem(409, 'The app has taken this logout already.'),
+  'resource.notFound': problem(404, 'There is no such API.'),
+  'resource.invalid': problem(400, 'The API’s settings are not valid.'),
+  'resource.exists': problem(409, 'There is an API with this resource indicator already.'),
   'key.unknown': problem(500, 'A stored secret was sealed with a key this server does not have.'),
 } as const satisfies Record<string, { status: number; message: string }>;
 
