@@ -27,11 +27,11 @@ export async function launch(t: Test): Promise<Browser> {
   return browser;
 }
 
-/** A tab whose console errors, dialogs and foreign requests fail the test. `allow`: origins it may talk to. */
+/** A tab whose console errors, dialogs and requests to any other origin than these fail the test. */
 export async function openTab(
   t: Test,
   browser: Browser,
-  origin: string,
+  origins: string | readonly string[],
   options: BrowserContextOptions = {},
 ): Promise<Page> {
   // Colours in the middle of a transition are nobody's to judge.
@@ -50,7 +50,7 @@ export async function openTab(
   });
   page.on('request', (request) => {
     const url = new URL(request.url());
-    if (url.origin !== origin && url.protocol !== 'data:')
+    if (![origins].flat().includes(url.origin) && url.protocol !== 'data:')
       t.fail(`request to ${url.origin} from ${page.url()}`);
   });
   return page;
