@@ -9,6 +9,7 @@ import { disable } from '../server/accounts/accounts.ts';
 import { addSecret, createKnownClients, type NewClient, removeSecret } from '../server/clients/clients.ts';
 import { listOf as consentsOf, revoke as revokeConsent } from '../server/consents/consents.ts';
 import { routesOf } from '../server/http/failures.ts';
+import { createLockouts } from '../server/lockouts/lockouts.ts';
 import { createAdapter } from '../server/oidc/adapter.ts';
 import { createProvider } from '../server/oidc/provider.ts';
 import {
@@ -258,7 +259,7 @@ t.test('what is offered', async (t) => {
     const provider = createProvider({
       config,
       clients,
-      adapter: createAdapter({ clients, config }),
+      adapter: createAdapter({ clients, lockouts: createLockouts(config.lockouts), config }),
       keySet: { jwks } as never,
       beforeClientSecret: async () => {},
       renderError: () => {},
@@ -277,6 +278,7 @@ t.test('what is offered', async (t) => {
     t.strictSame(on.toSorted(), [
       'claimsParameter',
       'clientCredentials',
+      'deviceFlow',
       'introspection',
       'revocation',
       'rpInitiatedLogout',

@@ -11,8 +11,8 @@ export interface ConsentProps {
   csrf: string;
   clientName: string;
   clientUri: string | null;
-  /** Host (or scheme of a native app) the browser is sent to afterwards. */
-  redirectHost: string;
+  /** Host (or scheme of a native app) the browser is sent to afterwards; null: a device waits instead. */
+  redirectHost: string | null;
   account: { email: string; name: string | null };
   /** Everything the app would hold; `known` when it is one of the standard scopes. */
   scopes: readonly { name: string; known: boolean }[];
@@ -58,7 +58,7 @@ ${
 <p>${held.length > 0 ? words.consent.asksMore(props.clientName) : words.consent.asks(props.clientName)}</p>
 ${list(asked, 'scopes')}
 ${held.length > 0 && html`<p class="quiet">${words.consent.has}</p>\n${list(held, 'scopes held')}`}
-<p class="small">${words.consent.lasts(props.grantDays)} ${words.consent.goes(props.redirectHost)}${
+<p class="small">${words.consent.lasts(props.grantDays)} ${props.redirectHost === null ? words.consent.goesToDevice : words.consent.goes(props.redirectHost)}${
       about !== null &&
       html` <a href="${about}" rel="noopener noreferrer" target="_blank">${words.consent.about}</a>`
     }</p>
@@ -106,6 +106,7 @@ export const examples = {
     scopes: known('openid', 'profile', 'email', 'offline_access'),
     newScopes: ['offline_access'],
   },
+  device: { ...plain, redirectHost: null, clientName: 'Living Room TV', clientUri: null },
   hostile: {
     ...plain,
     clientName: '<img src=x onerror=alert(1)>',

@@ -7,7 +7,8 @@ import type { Words } from './words.ts';
 export interface Field {
   name: string;
   label: string;
-  type?: 'text' | 'email' | 'url' | 'password';
+  /** `code`: letters that are compared one by one. */
+  type?: 'text' | 'email' | 'url' | 'password' | 'code';
   value?: string;
   /** A token of the HTML standard's autofill field names, or 'off'. */
   autocomplete: string;
@@ -35,10 +36,11 @@ export function field(words: Words, props: Field): Html {
   const input = html`<input ${attributes({
     id: name,
     name,
-    type,
+    type: type === 'code' ? 'text' : type,
+    class: type === 'code' ? 'code' : null,
     value: type === 'password' ? null : (props.value ?? ''),
     autocomplete: props.autocomplete,
-    autocapitalize: machine ? 'none' : null,
+    autocapitalize: type === 'code' ? 'characters' : machine ? 'none' : null,
     spellcheck: machine ? 'false' : null,
     required: !props.optional,
     autofocus: props.autofocus ?? false,

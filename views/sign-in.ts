@@ -15,8 +15,8 @@ export interface SignInProps {
   email: string;
   /** retryAfter: seconds; with it the fields are not marked as wrong. */
   error: { message: string; retryAfter?: number } | null;
-  /** Posted with `_csrf` only: back to the app without signing in. */
-  cancel: { action: string } | null;
+  /** Posted with `_csrf` only: back to the app without signing in; `device`: none is behind this browser. */
+  cancel: { action: string; device?: boolean } | null;
   /** Something to know before signing in, such as why the person is asked again. */
   notice: string | null;
 }
@@ -53,7 +53,7 @@ ${
     action: props.cancel.action,
     csrf: props.csrf,
     class: 'aside',
-    content: html`<button type="submit" class="link">${words.signIn.cancel(props.clientName)}</button>`,
+    content: html`<button type="submit" class="link">${words.signIn.cancel(props.cancel.device ? null : props.clientName)}</button>`,
   })
 }`,
   });

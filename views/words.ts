@@ -72,9 +72,60 @@ export const en = {
     lasts: (days: number): string =>
       `This lasts for ${count(days, 'day', 'days')} at most. You can withdraw it before then on your account page.`,
     goes: (host: string): Html => html`You will be sent back to <bdi><strong>${host}</strong></bdi>.`,
+    goesToDevice: 'It will be used on the device whose code you entered.',
     about: 'About this app',
     allow: 'Allow',
     deny: 'Deny',
+  },
+
+  device: {
+    title: 'Connect a device',
+    heading: 'Connect a device',
+    intro: 'Enter the code that your device shows.',
+    compareLink: 'Is this the code that your device shows? If not, close this page.',
+    code: 'Code',
+    codeHint: 'Eight letters. Dashes, spaces and small letters make no difference.',
+    next: 'Continue',
+    none: 'Enter the code that your device shows.',
+    unknown: 'No device shows this code. Compare it letter by letter.',
+    tooMany: (wait: string): string =>
+      `Too many wrong codes were entered from your network. Try again in ${wait}. The device can show a new code then.`,
+    formExpired:
+      'This form is no longer valid: you may have opened it twice, or taken a long time. Nothing has happened.',
+    again: 'Enter a code',
+    confirmTitle: (app: string): string => `Let a device use ${app}?`,
+    confirmHeading: (app: string): Html => html`Let your device use ${name(app)}?`,
+    compare: 'Your device must show exactly this code:',
+    app: 'App',
+    address: 'Asked from',
+    userAgent: 'Calls itself',
+    account: 'Your account',
+    notKnown: 'unknown',
+    ownOnly: 'Only continue if you started this on a device of your own.',
+    phishing: 'If somebody sent you this code or link, they want to get into your account: refuse.',
+    allow: 'Continue',
+    deny: 'Refuse',
+    ends: {
+      allowed: {
+        heading: 'Your device is connected',
+        text: (app: string | null): Html =>
+          html`${app === null ? 'It' : name(app)} goes on by itself on your device in a moment. You can close this page.`,
+      },
+      denied: {
+        heading: 'The device was refused',
+        text: (_app: string | null): Html => html`It got nothing. You can close this page.`,
+      },
+      expired: {
+        heading: 'This code has expired',
+        text: (_app: string | null): Html =>
+          html`A code works for a few minutes. Let your device show a new one, and enter that.`,
+      },
+      used: {
+        heading: 'This code has been used already',
+        text: (_app: string | null): Html =>
+          html`If it was you, go on in the window where you entered it. Otherwise let your device show a new code, and enter that.`,
+      },
+    },
   },
 
   setup: {

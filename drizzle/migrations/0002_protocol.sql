@@ -61,6 +61,7 @@ CREATE TABLE "device_codes" (
 	"denied_at" timestamp with time zone,
 	"consumed_at" timestamp with time zone,
 	"polled_at" timestamp with time zone,
+	"poll_interval" integer NOT NULL,
 	"payload" jsonb NOT NULL,
 	CONSTRAINT "device_codes_user_code" UNIQUE("user_code_hash")
 );

@@ -152,7 +152,7 @@ export const clientTokens = pg.pgTable(
 );
 
 /**
- * Devices that wait for a person (RFC 8628).
+ * Devices that wait for a person (RFC 8628); server/oidc/device.ts moves them.
  *
  *   waiting ──code confirmed──▶ taken (inFlightAt) ──signed in, allowed──▶ answered (accountId) ──polled──▶ consumed
  *      └────────────────────────────┴──refused──▶ refused (deniedAt)
@@ -175,6 +175,8 @@ export const deviceCodes = pg.pgTable(
     deniedAt: moment(),
     consumedAt: moment(),
     polledAt: moment(),
+    /** Seconds the device has to wait between two polls; grows when it does not (RFC 8628 3.5). */
+    pollInterval: pg.integer().notNull(),
     payload: payload(),
   },
   (t) => [pg.index().on(t.grantId), pg.index().on(t.accountId), pg.index().on(t.expiresAt)],
@@ -318,6 +320,7 @@ export const oidcPrivacy = [
     deniedAt: 'personal',
     consumedAt: 'none',
     polledAt: 'none',
+    pollInterval: 'none',
     payload: 'secret',
   }),
   privacy(pushedRequests, {

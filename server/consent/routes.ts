@@ -97,7 +97,7 @@ export function consentRoutes(
         csrf: browser.token(request, reply, `interaction:${uid}`),
         clientName: app.row.name,
         clientUri: app.row.clientUri,
-        redirectHost: target?.host || target?.protocol.replace(/:$/, '') || '',
+        redirectHost: state.device ? null : target?.host || target?.protocol.replace(/:$/, '') || '',
         account: { email: account.email, name: account.name },
         scopes: asked.map((name) => ({ name, known: true })),
         newScopes: asked.filter((scope) => !before.includes(scope)),

@@ -29,7 +29,7 @@ export interface Browser {
   id(request: FastifyRequest, reply: FastifyReply): string;
   /** For the hidden field `_csrf` of a form; `binding` says what it belongs to (interaction uid, session uid, page). */
   token(request: FastifyRequest, reply: FastifyReply, binding: string): string;
-  /** Throws Problem `request.crossSite` or `request.formExpired`. */
+  /** Throws Problem `request.crossSite`, `request.unsupportedMediaType` or `request.formExpired`. */
   checkForm(request: FastifyRequest, binding: string): void;
   /** Covers all routes of a scope, whatever they are: call it before the routes. */
   guard(scope: FastifyInstance, bindingOf: (request: FastifyRequest) => string): void;
@@ -64,6 +64,9 @@ export function createBrowser(issuer: string, keys: readonly string[]): Browser 
     if (foreign || (site !== undefined && site !== 'same-origin' && site !== 'none')) {
       throw new Problem('request.crossSite');
     }
+    // Forms only: what JSON can hold (a number, a list) no handler here expects (ATK-A084).
+    const type = headers['content-type'];
+    if (type !== undefined && !FORM_TYPE.test(type)) throw new Problem('request.unsupportedMediaType');
   }
 
   function checkToken(request: FastifyRequest, binding: string): void {
@@ -90,11 +93,7 @@ export function createBrowser(issuer: string, keys: readonly string[]): Browser 
     guard(scope, bindingOf) {
       // The source first, before the body is read.
       scope.addHook('onRequest', async (request) => {
-        if (SAFE.has(request.method)) return;
-        checkSource(request);
-        // Forms only: what JSON can hold (a number, a list) no handler here expects (ATK-A084).
-        const type = request.headers['content-type'];
-        if (type !== undefined && !FORM_TYPE.test(type)) throw new Problem('request.unsupportedMediaType');
+        if (!SAFE.has(request.method)) checkSource(request);
       });
       scope.addHook('preHandler', async (request) => {
         if (!SAFE.has(request.method)) checkForm(request, bindingOf(request));

@@ -83,7 +83,7 @@ const HTTP_HEADERS = await tableOf(false);
 const HTTPS_HEADERS = await tableOf(HSTS);
 
 /** Pages no app opens in a popup: nothing may hold a handle on their window. Sign-in pages need their opener. */
-const ISOLATED = /^\/(account|admin|setup)(\/|\?|$)/;
+const ISOLATED = /^\/(account|admin|device|setup)(\/|\?|$)/;
 /** What other origins may load: metadata, keys and the protocol's endpoints. */
 const SHARED = /^\/(\.well-known|oauth2)\//;
 

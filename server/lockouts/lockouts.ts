@@ -1,4 +1,4 @@
-// Counts failed sign-ins and failed client authentications, and refuses while a limit is reached.
+// Counts failed sign-ins, failed client authentications and wrong device codes, and refuses while a limit is reached.
 //
 // A sign-in's failure is counted before the password is looked at and given back when it was right. So the number of
 // guesses under way counts too, and N at once never get more answers than the limit (ATK-A101). Unknown names count
@@ -60,6 +60,18 @@ export interface Lockouts {
   clientAuthBlocked(op: Op, attempt: ClientAuthAttempt): Promise<{ retryAfter: number } | null>;
   /** On its own too. Writes `lockout.started` when it reached a limit, and tells every replica. */
   countClientAuthFailure(op: Op, attempt: ClientAuthAttempt): Promise<void>;
+  /**
+   * Counts a device's user code before it is looked up, on its own, by the address alone: new cookies do not help a
+   * guesser (RFC 8628 5.1).
+   */
+  reserveUserCode(
+    op: Op,
+    address: string,
+  ): Promise<{ allowed: true; reaches: boolean } | { allowed: false; retryAfter: number }>;
+  /** There is such a code: takes it off again. */
+  giveBackUserCode(op: Op, address: string): Promise<void>;
+  /** There is none: it stays counted. Writes `lockout.started` when that reached the limit. */
+  failedUserCode(op: Op, reservation: { reaches: boolean }): Promise<void>;
   /** From here on `clientAuthBlocked` goes by memory where that is fresh; without it, it asks each time. */
   watch(db: Database, log: Log): Promise<{ stop(): Promise<void> }>;
 }
@@ -71,6 +83,7 @@ const ACCOUNT = 'sign_in.account';
 const ADDRESS = 'sign_in.address';
 const CLIENT = 'client_auth.client';
 const CLIENT_ADDRESS = 'client_auth.address';
+const USER_CODE = 'user_code.address';
 
 const later = (op: Op, seconds: number) => new Date(op.now.getTime() + seconds * 1000).toISOString();
 const secondsUntil = (op: Op, moment: string) =>
@@ -256,6 +269,34 @@ export function createLockouts(config: Config['lockouts']): Lockouts {
         );
       }
       await write(op, reached);
+    },
+
+    async reserveUserCode(op, address) {
+      outsideTransaction(op);
+      const { userCodeAttempts: most, userCodeDuration } = config;
+      const key = sha256base64url(networkKey(address));
+      const now = op.now.toISOString();
+      const [counted] = await op.db.$client<{ count: number }[]>`
+        INSERT INTO failures AS f (scope, key, count, resets_at)
+        VALUES (${USER_CODE}, ${key}, 1, ${later(op, userCodeDuration)}::timestamptz)
+        ON CONFLICT (scope, key) DO UPDATE
+          SET count = CASE WHEN f.resets_at > ${now}::timestamptz THEN f.count + 1 ELSE 1 END,
+              resets_at = CASE WHEN f.resets_at > ${now}::timestamptz AND f.count + 1 < ${most}
+                               THEN f.resets_at ELSE excluded.resets_at END
+          WHERE f.count < ${most} OR f.resets_at <= ${now}::timestamptz
+        RETURNING count`;
+      if (counted) return { allowed: true, reaches: counted.count >= most };
+      const [full] = await op.db.$client<{ resets_at: string }[]>`
+        SELECT resets_at FROM failures WHERE scope = ${USER_CODE} AND key = ${key}`;
+      return { allowed: false, retryAfter: full ? secondsUntil(op, full.resets_at) : 1 };
+    },
+
+    giveBackUserCode: (op, address) => takeOff(op, USER_CODE, sha256base64url(networkKey(address))),
+
+    async failedUserCode(op, { reaches }) {
+      if (!reaches) return;
+      const seconds = config.userCodeDuration;
+      await write(op, [entry('lockout.started', {}, { by: 'address', seconds })]);
     },
 
     watch: refused.watch,

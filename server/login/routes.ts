@@ -77,7 +77,7 @@ export function loginRoutes(scope: FastifyInstance, parts: LoginRouteParts): voi
         clientName: own ? null : (app?.row.name ?? null),
         email: shown.email,
         error: shown.error === null ? null : { message: shown.error },
-        cancel: own ? null : { action: `/login/${uid}/cancel` },
+        cancel: own ? null : { action: `/login/${uid}/cancel`, device: state.device },
         notice: asked,
       }),
       shown.status,

@@ -10,7 +10,9 @@ import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
 import { openUnder, sealUnder } from '../lib/seal.ts';
 import { sha256 } from '../lib/secrets.ts';
+import type { Lockouts } from '../lockouts/lockouts.ts';
 import { clientTokens } from './client-tokens.ts';
+import { createDeviceCodes } from './device.ts';
 import { metadataOf } from './metadata.ts';
 import * as rows from './rows.ts';
 import { type StoredPayload, type TokenSource, type Unit, unitOf } from './unit.ts';
@@ -25,6 +27,7 @@ const SUCCESSOR = 'refresh token successor';
 
 export interface AdapterParts {
   clients: KnownClients;
+  lockouts: Lockouts;
   config: Pick<Config, 'tokens'>;
 }
 
@@ -359,7 +362,7 @@ const replayDetections = {
   },
 };
 
-export function createAdapter({ clients, config }: AdapterParts): (model: string) => Adapter {
+export function createAdapter({ clients, lockouts, config }: AdapterParts): (model: string) => Adapter {
   const knownClients = {
     async find(id: string) {
       const client = await clients.find(id, unitOf().db());
@@ -430,11 +433,14 @@ export function createAdapter({ clients, config }: AdapterParts): (model: string
     revokeByGrantId,
   };
 
+  const shared = { tokenPayload, sourceOf, epochOf, revokeFamily, revokeByGrantId };
+
   const models: Record<string, object> = {
     AccessToken: accessTokens,
     AuthorizationCode: authorizationCodes,
     Client: knownClients,
     ClientCredentials: clientTokens,
+    DeviceCode: createDeviceCodes({ config, lockouts }, shared),
     Grant: grants,
     Interaction: interactions,
     RefreshToken: refreshTokens,

@@ -11,6 +11,7 @@ import { inTransaction } from '../../drizzle/database.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { sameDigest, sha256 } from '../lib/secrets.ts';
+import { DEVICE_PAGE } from './device.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, accountOf, momentOf, run } from './rows.ts';
 
 type Params = Record<string, string | undefined>;
@@ -19,6 +20,8 @@ export interface Interaction {
   uid: string;
   prompt: string;
   clientId: string;
+  /** A device waits for the answer; no app is behind this browser. */
+  device: boolean;
   /** The authorization request's parameters, as the library accepted them. */
   params: Params;
   /** What the prompt is about: missing scopes and claims of a consent. */
@@ -63,6 +66,8 @@ const SELECT = (lock: '' | 'FOR UPDATE OF i') => `SELECT i.client_id, i.prompt, 
 const LOAD = SELECT('');
 const LOAD_LOCKED = SELECT('FOR UPDATE OF i');
 const PROVE = `UPDATE interactions SET account_id = $2, account_epoch = $3, password_at = $4::timestamptz WHERE uid_hash = $1`;
+const ASK_AGAIN = `UPDATE interactions SET prompt = 'login', account_id = NULL, account_epoch = NULL, password_at = NULL
+  WHERE uid_hash = $1 AND finished_at IS NULL`;
 const FINISH = `UPDATE interactions SET payload = jsonb_set(payload, '{result}', $2::text::jsonb), finished_at = $3::timestamptz
   WHERE uid_hash = $1`;
 const SESSION_STANDS = `SELECT a.epoch FROM sessions s
@@ -98,17 +103,21 @@ export async function load(
     prompt?: { details?: Record<string, unknown> };
     session?: { uid?: string; accountId?: string };
     returnTo: string;
+    deviceCode?: string;
     lastSubmission?: { login?: Record<string, unknown> };
   };
   const params = payload.params ?? {};
   const clientId = row.client_id as string;
-  if (row.taken) throw new InteractionOver('finished', { clientId, href: restart(params) });
-  if (row.expired) throw new InteractionOver('expired', { clientId, href: restart(params) });
+  const device = payload.deviceCode !== undefined;
+  const href = beginAgain({ params, device });
+  if (row.taken) throw new InteractionOver('finished', { clientId, href });
+  if (row.expired) throw new InteractionOver('expired', { clientId, href });
   const { session } = payload;
   return {
     uid,
     prompt: row.prompt as string,
     clientId,
+    device,
     params,
     details: payload.prompt?.details ?? {},
     session: session?.uid && session.accountId ? { uid: session.uid, accountId: session.accountId } : null,
@@ -183,9 +192,20 @@ export async function sessionEpoch(
   return row ? (row.epoch as number) : null;
 }
 
-/** The same authorization request from its start; `as: 'other'` asks who signs in, beside what the app asked. */
-export const beginAgain = ({ params }: Pick<Interaction, 'params'>, as: 'same' | 'other' = 'same'): string =>
-  restart(
-    params,
-    as === 'other' ? { prompt: [...new Set(['login', ...(params.prompt?.split(' ') ?? [])])].join(' ') } : {},
-  );
+/**
+ * The same authorization request from its start; `as: 'other'` asks who signs in, beside what the app asked. A device
+ * cannot be asked from here: its person enters its code anew.
+ */
+export const beginAgain = (
+  { params, device }: Pick<Interaction, 'params' | 'device'>,
+  as: 'same' | 'other' = 'same',
+): string => {
+  if (device) return DEVICE_PAGE;
+  const prompts = new Set(['login', ...(params.prompt?.split(' ') ?? [])]);
+  return restart(params, as === 'other' ? { prompt: [...prompts].join(' ') } : {});
+};
+
+/** Asks who signs in, in the middle of a device's interaction: its code is taken, and cannot begin again. */
+export async function askAgain(op: Op, state: Interaction): Promise<void> {
+  if (!state.finished) await run(op.db, ASK_AGAIN, [sha256(state.uid)]);
+}

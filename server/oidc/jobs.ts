@@ -21,6 +21,7 @@ const tasks: { text: string; keep: number }[] = [
   { text: expired('access_tokens', 'id_hash'), keep: HOUR },
   { text: expired('client_tokens', 'id_hash'), keep: HOUR },
   { text: expired('authorization_codes', 'id_hash'), keep: DAY },
+  { text: expired('device_codes', 'id_hash'), keep: DAY },
   { text: expired('refresh_tokens', 'id_hash'), keep: DAY },
   { text: expired('grants', 'id'), keep: DAY },
   { text: expired('sessions', 'uid'), keep: DAY },

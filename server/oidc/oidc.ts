@@ -25,8 +25,9 @@ import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
 import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
+import { addInterval } from './device.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
-import { isFailedAuthentication, noteOutcome, type Refusal } from './outcome.ts';
+import { isFailedAuthentication, noteOutcome, type Refusal, WAITING } from './outcome.ts';
 import { createProvider, ROUTES } from './provider.ts';
 import { type AccountRow, run, TOUCH_SESSION } from './rows.ts';
 import { createUnit, currentUnit, runUnit, type Unit, unitOf, writeEntries } from './unit.ts';
@@ -71,7 +72,8 @@ const LONGEST_FORM = 8000;
 const LOGOUT_CONFIRM = `${ROUTES.end_session}/confirm`;
 const LOGOUT_DONE = `${ROUTES.end_session}/success`;
 const RESUME = `${ROUTES.authorization}/:uid`;
-const RESUMED = new RegExp(`^${ROUTES.authorization}/[\\w-]+$`);
+const DEVICE_RESUME = `${ROUTES.code_verification}/:uid`;
+const RESUMED = new RegExp(`^(${ROUTES.authorization}|${ROUTES.code_verification})/[\\w-]+$`);
 
 const MOUNTED = [
   { method: 'GET' as const, path: ROUTES.authorization },
@@ -80,6 +82,7 @@ const MOUNTED = [
   { method: ['GET' as const, 'POST' as const, 'OPTIONS' as const], path: ROUTES.userinfo },
   { method: ['POST' as const, 'OPTIONS' as const], path: ROUTES.introspection },
   { method: ['POST' as const, 'OPTIONS' as const], path: ROUTES.revocation },
+  { method: ['POST' as const, 'OPTIONS' as const], path: ROUTES.device_authorization },
   { method: 'GET' as const, path: ROUTES.end_session },
   { method: 'POST' as const, path: LOGOUT_CONFIRM },
   { method: 'GET' as const, path: LOGOUT_DONE },
@@ -92,6 +95,8 @@ const PEOPLE = new Set<string>([
   ROUTES.end_session,
   LOGOUT_CONFIRM,
   LOGOUT_DONE,
+  ROUTES.code_verification,
+  DEVICE_RESUME,
 ]);
 
 interface Generation {
@@ -101,7 +106,7 @@ interface Generation {
 }
 
 export function createOidc({ config, db, clients, lockouts, browser, log, fetch }: OidcParts) {
-  const adapter = createAdapter({ clients, config });
+  const adapter = createAdapter({ clients, lockouts, config });
   const issuer = new URL(config.server.issuer);
   let current: Generation | null = null;
 
@@ -127,6 +132,10 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
     requestId: string,
     on?: Database,
   ): Promise<string> {
+    if (continueTo?.href === ROUTES.code_verification) {
+      const way = { label: en.device.again, href: continueTo.href };
+      return String(expiredPage({ kind, requestId, continueTo: way, home: '/' }));
+    }
     const app = continueTo ? await clients.find(continueTo.clientId, on) : null;
     // A finished sign-in must not be repeated for an app that has its answer: back to the app's own start.
     const start = kind === 'finished' ? (app?.row.initiateLoginUri ?? app?.row.clientUri) : null;
@@ -196,6 +205,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
       if (unit.replayedSuccessor !== null && ctx.status === 200) {
         ctx.body = { ...(ctx.body as object), refresh_token: unit.replayedSuccessor };
       }
+      addInterval(ctx, config.tokens.devicePollInterval);
       if (unit.outdatedSession) dropSessionCookie(ctx);
       const by = noteOutcome(ctx, unit, refusals.get(ctx) ?? null);
       await endReused(unit);
@@ -262,10 +272,21 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
       const client =
         ctx.oidc.client?.clientId ?? (typeof claimed === 'string' ? claimed.slice(0, 100) : undefined);
       const requestId = currentUnit()?.facts.id;
+      if (WAITING.has(error.message)) return;
       log.info({ requestId, client, error: error.message, why }, 'protocol request refused');
     };
     const emitter: NodeJS.EventEmitter = provider;
-    for (const kind of ['authorization', 'grant', 'userinfo', 'introspection', 'revocation', 'end_session']) {
+    for (const kind of [
+      'authorization',
+      'device_authorization',
+      'code_verification',
+      'device_resume',
+      'grant',
+      'userinfo',
+      'introspection',
+      'revocation',
+      'end_session',
+    ]) {
       emitter.on(`${kind}.error`, refused);
     }
     provider.on('server_error', (_ctx, error) => {
@@ -343,17 +364,30 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
             .send(generation().documents.get(path)),
         );
       }
-      mountLibrary(app, MOUNTED, (request, reply) => {
+      const guard = (request: FastifyRequest) => browser.checkForm(request, ROUTES.code_verification);
+      const device = [
+        { method: ['GET' as const, 'POST' as const], path: ROUTES.code_verification, guard },
+        { method: 'GET' as const, path: DEVICE_RESUME, guard },
+      ];
+      mountLibrary(app, [...MOUNTED, ...device], (request, reply) => {
         // The router decodes a path before it compares, the library does not.
         const path = (request.raw.url ?? '').split('?', 1)[0] as string;
         const { url } = request.routeOptions;
-        if (path !== url && !(url === RESUME && RESUMED.test(path))) throw new Problem('request.notFound');
+        if (path !== url && !(url?.endsWith('/:uid') && RESUMED.test(path)))
+          throw new Problem('request.notFound');
         // The library answers preflights only, and knows no other OPTIONS.
         const { origin, 'access-control-request-method': wanted } = request.headers;
         if (request.method === 'OPTIONS' && !(origin && wanted))
           throw new Problem('request.methodNotAllowed');
         const hash = PEOPLE.has(request.routeOptions.url ?? '') ? sha256(browser.id(request, reply)) : null;
         const unit = createUnit(db, factsOf(request), hash);
+        if (url === ROUTES.code_verification || url === DEVICE_RESUME) {
+          // A link with a code fills in the form and does nothing else; the library would post it at once.
+          const query = new URL(request.raw.url ?? '', issuer).searchParams;
+          const typed = request.method === 'GET' ? (query.get('user_code') ?? '').slice(0, 50) : '';
+          unit.device = { csrf: browser.token(request, reply, ROUTES.code_verification), typed };
+          request.raw.url = path;
+        }
         const { handle } = generation();
         return (raw, response) => runUnit(unit, () => handle(raw, response));
       });

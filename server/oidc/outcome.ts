@@ -12,10 +12,13 @@ export interface Refusal {
 }
 
 /** Endpoints an app authenticates at. */
-const AUTHENTICATED = new Set(['token', 'introspection', 'revocation']);
+const AUTHENTICATED = new Set(['token', 'device_authorization', 'introspection', 'revocation']);
 
 export const isFailedAuthentication = (ctx: KoaContextWithOIDC): boolean =>
   AUTHENTICATED.has(ctx.oidc.route) && ctx.status === 401;
+
+/** What a device hears until a person has answered (RFC 8628 3.5): no refusal. */
+export const WAITING = new Set(['authorization_pending', 'slow_down']);
 
 /** Cut, and whole again where the cut went through a character: half of one cannot be stored. */
 const text = (value: unknown): string =>
@@ -65,6 +68,16 @@ export function noteOutcome(
     return subject ? { kind: 'account', id: subject } : { kind: 'anonymous', id: null };
   }
 
+  if (route === 'code_verification' || route === 'device_resume') {
+    // What became of the device is noted where its row changes (device.ts).
+    const subject = oidc.session?.accountId ?? null;
+    return subject ? { kind: 'account', id: subject } : { kind: 'anonymous', id: null };
+  }
+
+  if (route === 'device_authorization' && refusal && clientId) {
+    note(entry('authorization.refused', { client: clientId }, { ...refusal }));
+  }
+
   if (route === 'token') {
     // A token an app got in its own name is no row here: there may be thousands a second, and they concern nobody.
     const grantType = text(oidc.params?.grant_type);
@@ -88,7 +101,7 @@ export function noteOutcome(
           }),
         );
       }
-    } else if (refusal && clientId) {
+    } else if (refusal && clientId && !WAITING.has(refusal.error)) {
       const about = { subject: unit.source?.accountId, client: clientId, grant: unit.source?.grantId };
       note(entry('token.refused', about, { ...refusal, grantType }));
     }

@@ -14,8 +14,10 @@ import { entry } from '../audit/audit.ts';
 import { type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
 import { consentedScopes, lockConsent, lookOf } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
+import { SCOPES } from '../lib/scopes.ts';
 import { mac, sameDigest, sha256 } from '../lib/secrets.ts';
 import { sidOf } from '../logouts/logouts.ts';
+import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
 import { grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
 import * as rows from './rows.ts';
@@ -31,6 +33,8 @@ export const ROUTES = {
   jwks: '/oauth2/jwks',
   introspection: '/oauth2/introspect',
   revocation: '/oauth2/revoke',
+  device_authorization: '/oauth2/device_authorization',
+  code_verification: DEVICE_PAGE,
   end_session: '/oauth2/logout',
 } as const;
 
@@ -111,7 +115,10 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
     await unit.writing();
     await lockConsent(unit.op(), account.accountId, client.clientId);
   }
-  const allowed = firstParty ? missing : await consentedScopes(unit.op(), account.accountId, known.row);
+  // What was allowed to the app elsewhere says nothing of this device, which may be anybody's (RFC 8628 5.4).
+  const mayRemember = !firstParty && !isDevicePage(ctx);
+  const remembered = mayRemember ? await consentedScopes(unit.op(), account.accountId, known.row) : [];
+  const allowed = firstParty ? missing : remembered;
   const scopes = missing.filter((scope) => allowed.includes(scope));
   const moreClaims = firstParty ? claims : [];
   const accountEpoch = unit.epochs.get(account.accountId);
@@ -149,6 +156,7 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
       if (!client || !params) return Check.NO_NEED_TO_PROMPT;
       if (
         params.nonce === undefined &&
+        !isDevicePage(ctx) &&
         scopesOf(ctx).includes('openid') &&
         rulesOf(client).require_nonce !== false
       ) {
@@ -190,6 +198,19 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
     }),
     1,
   );
+
+  const consent = prompts.get('consent');
+  if (!consent) throw new Error('the library has no consent prompt');
+  consent.checks.add(
+    new Check('device', 'a device asks for access', 'interaction_required', (ctx) =>
+      isDevicePage(ctx) &&
+      ctx.oidc.client &&
+      !rulesOf(ctx.oidc.client).first_party &&
+      !ctx.oidc.result?.consent
+        ? Check.REQUEST_PROMPT
+        : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
   return prompts;
 }
 
@@ -203,7 +224,7 @@ async function findAccount(id: string): Promise<rows.AccountRow | null> {
 }
 
 /** The features of this version, named one by one. */
-const features = (_parts: ProviderParts): Configuration['features'] =>
+const features = (parts: ProviderParts): Configuration['features'] =>
   ({
     attestClientAuth: { enabled: false },
     // What is said and registered; who sends is server/logouts.
@@ -212,7 +233,7 @@ const features = (_parts: ProviderParts): Configuration['features'] =>
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
     clientIdMetadataDocument: { enabled: false },
-    deviceFlow: { enabled: false },
+    deviceFlow: deviceFlow(parts),
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
     encryption: { enabled: false },
@@ -289,7 +310,7 @@ export function createProvider(parts: ProviderParts): Provider {
     adapter: parts.adapter,
     jwks: keySet.jwks as NonNullable<Configuration['jwks']>,
     routes: ROUTES,
-    scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
+    scopes: [...SCOPES],
     claims: {
       iss: null,
       sid: null,
@@ -356,6 +377,7 @@ export function createProvider(parts: ProviderParts): Provider {
     ttl: {
       AccessToken: (_ctx, _token, client) => accessTokenTtl(client),
       AuthorizationCode: config.tokens.authorizationCodeTtl,
+      DeviceCode: config.tokens.deviceCodeTtl,
       ClientCredentials: (_ctx, _token, client) => accessTokenTtl(client),
       Grant: config.tokens.grantMaxAge,
       IdToken: config.tokens.idTokenTtl,

@@ -68,6 +68,14 @@ const TOKEN_LIFE = `
 export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t ${TOKEN_LIFE}
   AND t.expires_at > $2::timestamptz AND g.expires_at > $2::timestamptz`;
 export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}`;
+/** Of a device nobody has answered, none of it can have ended. */
+export const FIND_DEVICE_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.denied_at IS NOT NULL AS denied
+  FROM device_codes t
+  LEFT JOIN accounts a ON a.id = t.account_id AND a.epoch = t.account_epoch AND a.disabled_at IS NULL
+  LEFT JOIN grants g ON g.id = t.grant_id AND g.account_id = t.account_id AND g.revoked_at IS NULL AND g.account_epoch = a.epoch
+  LEFT JOIN sessions s ON s.uid = t.session_uid AND s.account_id = t.account_id AND s.ended_at IS NULL
+    AND s.expires_at > $2::timestamptz
+  WHERE t.id_hash = $1 AND (t.account_id IS NULL OR (g.id IS NOT NULL AND (s.uid IS NOT NULL OR NOT t.session_bound)))`;
 export const FIND_REFRESH_TOKEN = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.successor_sealed,
   t.replay_until > clock_timestamp() AS in_window,
   (SELECT n.consumed_at IS NULL FROM refresh_tokens n WHERE n.id_hash = t.successor_hash) AS successor_fresh
@@ -94,6 +102,7 @@ const consume = (table: string) => `WITH g AS MATERIALIZED (
   UPDATE ${table} t SET consumed_at = $2::timestamptz FROM g
   WHERE t.id_hash = $1 AND t.grant_id = g.id AND t.consumed_at IS NULL RETURNING 1`;
 export const CONSUME_CODE = consume('authorization_codes');
+export const CONSUME_DEVICE_CODE = consume('device_codes');
 export const CONSUME_REFRESH_TOKEN = consume('refresh_tokens');
 export const DELETE_ACCESS_TOKEN = 'DELETE FROM access_tokens WHERE id_hash = $1';
 export const DELETE_CODE = 'DELETE FROM authorization_codes WHERE id_hash = $1';
@@ -102,7 +111,8 @@ export const DELETE_REFRESH_TOKEN = 'DELETE FROM refresh_tokens WHERE id_hash = 
 
 export const LOCK_GRANT = 'SELECT 1 FROM grants WHERE id = $1 FOR UPDATE';
 export const DELETE_TOKENS_OF_GRANT = `WITH a AS (DELETE FROM access_tokens WHERE grant_id = $1),
-  c AS (DELETE FROM authorization_codes WHERE grant_id = $1)
+  c AS (DELETE FROM authorization_codes WHERE grant_id = $1),
+  d AS (DELETE FROM device_codes WHERE grant_id = $1)
   DELETE FROM refresh_tokens WHERE grant_id = $1`;
 export const REVOKE_GRANT = `UPDATE grants SET revoked_at = $2::timestamptz, revoke_reason = $3
   WHERE id = $1 AND revoked_at IS NULL`;

@@ -15,7 +15,7 @@ import { type AccountRow, type Parameter, run } from './rows.ts';
 export type StoredPayload = Record<string, unknown>;
 
 export interface TokenSource {
-  kind: 'code' | 'refresh';
+  kind: 'code' | 'device' | 'refresh';
   accountId: string;
   clientId: string;
   grantId: string;
@@ -51,6 +51,8 @@ export interface Unit {
   overtaken: string | null;
   /** The account the session cookie belongs to. */
   signedInAs: string | null;
+  /** On the pages where people enter device codes: their form token, and the code of a link. */
+  device: { csrf: string; typed: string } | null;
   /** The code or refresh token presented. */
   source: TokenSource | null;
   /** Set when a refresh token was used again inside its window: the value to answer with (P3). */
@@ -118,6 +120,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     outdatedSession: false,
     overtaken: null,
     signedInAs: null,
+    device: null,
     source: null,
     replayedSuccessor: null,
     rotating: null,
