@@ -3,12 +3,26 @@
 import { form } from './fields.ts';
 import { frame } from './frame.ts';
 import { attributes, type Html, html } from './html.ts';
+import { qrCode } from './qr.ts';
 import { en, type Words } from './words.ts';
 
 export interface DemoHomeProps {
   /** Begins the sign-in; a GET. */
   startHref: string;
+  /** Begins the device flow; a GET. */
+  deviceHref: string;
   configured: boolean;
+}
+
+export interface DemoDeviceProps {
+  userCode: string;
+  /** Where the code is entered, and the same with the code in it. */
+  address: string;
+  completeAddress: string;
+  /** Seconds until the page asks again by itself. */
+  interval: number;
+  checkHref: string;
+  home: string;
 }
 
 export interface DemoResultProps {
@@ -29,7 +43,7 @@ export interface DemoResultProps {
   csrf: string;
 }
 
-export const demoHomePage = ({ startHref, configured }: DemoHomeProps, words: Words = en): Html =>
+export const demoHomePage = ({ startHref, deviceHref, configured }: DemoHomeProps, words: Words = en): Html =>
   frame(words, {
     title: words.demo.title,
     content: html`
@@ -41,11 +55,29 @@ ${words.demo.points.map((point) => html`<li>${point}</li>\n`)}
 </ol>
 ${
   configured
-    ? html`<p class="ways"><a class="button primary" href="${startHref}">${words.demo.start(words.service)}</a></p>`
+    ? html`<p class="ways"><a class="button primary" href="${startHref}">${words.demo.start(words.service)}</a>
+<a class="button secondary" href="${deviceHref}">${words.demo.startDevice}</a></p>`
     : html`<div class="notice"><p>${words.demo.notConfigured}</p></div>
 <p class="ways"><a class="button secondary" href="/">${words.common.toStart}</a></p>`
 }
 <p class="small quiet">${words.demo.kept}</p>`,
+  });
+
+/** What a screen without a keyboard shows. The answer carries a Refresh header; nothing here needs a script. */
+export const demoDevicePage = (props: DemoDeviceProps, words: Words = en): Html =>
+  frame(words, {
+    title: words.demo.device.heading,
+    content: html`
+<p class="step">${words.demo.title}</p>
+<h1>${words.demo.device.heading}</h1>
+<p class="lead">${words.demo.device.intro}</p>
+${qrCode(props.completeAddress, words.demo.device.qr(props.completeAddress))}
+<p class="centre">${words.demo.device.scan} <a href="${props.address}" target="_blank" rel="noopener">${props.address}</a> ${words.demo.device.enter}</p>
+<p class="user-code"><code>${props.userCode}</code></p>
+<p class="small quiet" role="status">${words.demo.device.waiting(words.common.duration(props.interval))}</p>
+<p class="ways"><a class="button primary" href="${props.completeAddress}" target="_blank" rel="noopener">${words.demo.device.open}</a>
+<a class="button secondary" href="${props.checkHref}">${words.demo.device.check}</a>
+<a class="button secondary" href="${props.home}">${words.demo.device.stop}</a></p>`,
   });
 
 const TIMES = new Set(['exp', 'iat', 'nbf', 'auth_time', 'updated_at']);
@@ -177,12 +209,30 @@ const plain: DemoResultProps = {
   csrf: 'csrf-token',
 };
 
+const device: DemoDeviceProps = {
+  userCode: 'WDJB-MJHT',
+  address: 'http://localhost:3000/device',
+  completeAddress: 'http://localhost:3000/device?user_code=WDJB-MJHT',
+  interval: 5,
+  checkHref: '/demo/device',
+  home: '/demo',
+};
+
 export const examples = {
   home: {
-    plain: { startHref: '/demo/start', configured: true },
-    notConfigured: { startHref: '/demo/start', configured: false },
-    hostile: { startHref: 'javascript:alert(1)', configured: true },
+    plain: { startHref: '/demo/start', deviceHref: '/demo/device/start', configured: true },
+    notConfigured: { startHref: '/demo/start', deviceHref: '/demo/device/start', configured: false },
+    hostile: { startHref: 'javascript:alert(1)', deviceHref: 'data:text/html,x', configured: true },
   } satisfies Record<string, DemoHomeProps>,
+  device: {
+    plain: device,
+    hostile: {
+      ...device,
+      userCode: '"><script>alert(1)</script>{{7*7}}',
+      address: 'javascript:alert(1)',
+      completeAddress: 'javascript:"><script>alert(1)</script>',
+    },
+  } satisfies Record<string, DemoDeviceProps>,
   result: {
     plain,
     short: { ...plain, steps: [], tokens: [], refreshAction: null, userinfoAction: null },

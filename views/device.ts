@@ -123,8 +123,8 @@ export const examples = {
     },
     hostile: {
       ...entry,
-      userCode: '"><script>alert(1)</script>{{7*7}}',
-      error: '<img src=x onerror=alert(1)>',
+      userCode: '"><script>alert(1)</script>',
+      error: '<img src=x onerror=alert(1)>{{7*7}}',
     },
   } satisfies Record<string, DeviceCodeProps>,
   confirm: {

@@ -305,9 +305,24 @@ export const en = {
       'It exchanges the code for tokens and checks them.',
     ],
     start: (service: string): string => `Sign in with ${service}`,
+    startDevice: 'Try the device flow',
+    device: {
+      heading: 'Sign in on another device',
+      intro:
+        'This is what a television or a command line would show. It has no keyboard and no browser of its own.',
+      scan: 'Scan this with your telephone, or open',
+      enter: 'and enter the code',
+      qr: (address: string): string => `QR code of ${address}`,
+      waiting: (wait: string): string =>
+        `Waiting for you. This page asks again every ${wait}, as the device would.`,
+      check: 'Ask again now',
+      open: 'Open it in this browser',
+      stop: 'Stop',
+    },
     kept: 'It is made for trying things out: what it shows stays in the memory of the server for 15 minutes, and nowhere else.',
     tryAgain: 'Try again',
     gone: 'The demo app keeps what it knows for 15 minutes. Begin again.',
+    expired: 'The code has expired before anybody entered it. Begin again.',
     denied: 'You did not allow the access, so the demo app got nothing: no code, no token, no name.',
     refused: 'The demo app did not accept the answer. This is the check that failed:',
     unreachable: (issuer: string): string =>
@@ -325,6 +340,8 @@ export const en = {
       authorization: 'Authorization request',
       jwks: 'Signing keys',
       code: 'Token request',
+      device: 'Device authorization request',
+      poll: 'Token request of the device',
       refresh: 'Refresh',
       userinfo: 'Userinfo',
     },
@@ -333,6 +350,8 @@ export const en = {
       authorization:
         'The browser is sent here, and comes back with a code. The code is useless without the verifier that only the app holds; state and nonce tie the answer to this very request, and iss says who answered.',
       jwks: 'The public keys, with which the app checks that the ID token was signed by this server.',
+      device: 'The device asks for two codes: a short one to show, and a long one that only it knows.',
+      poll: 'With the long code the device asks whether somebody has let it in, again and again; this is the last time. What it did before was answered with authorization_pending.',
       code: 'From server to server: the code and the verifier for the tokens. A code works once, within a minute.',
       refresh:
         'From server to server: the refresh token for new tokens. It changes at every use, and an old one that turns up again ends the whole sign-in.',

@@ -4,6 +4,7 @@ import {
   addSecret,
   type ClientRow,
   create,
+  DEVICE_CODE,
   find,
   list,
   type NewClient,
@@ -23,6 +24,7 @@ interface CreateOptions {
   id?: string;
   public?: true;
   native?: true;
+  device?: true;
   secretInBody?: true;
   postLogoutRedirectUri?: string[];
   backchannelLogoutUri?: string;
@@ -56,6 +58,15 @@ function newClient(name: string, options: CreateOptions): NewClient {
     public: options.public === true,
     firstParty: options.firstParty === true,
     ...(options.native ? { applicationType: 'native' } : {}),
+    // A device alone has no browser to come back to.
+    ...(options.device
+      ? {
+          grantTypes: [
+            ...(options.redirectUri ? ['authorization_code'] : []),
+            ...['refresh_token', DEVICE_CODE],
+          ],
+        }
+      : {}),
     ...(options.secretInBody ? { tokenEndpointAuthMethod: 'client_secret_post' } : {}),
     // The room refuses what is none of its algorithms, and names them.
     ...(options.alg
@@ -203,6 +214,10 @@ export function add(program: Command): void {
     .option(
       '--native',
       'a mobile or desktop app: its own scheme and loopback addresses are redirect URIs too',
+    )
+    .option(
+      '--device',
+      'it also runs on devices without a browser or keyboard, which show a code (RFC 8628); then --redirect-uri may be left out',
     )
     .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
     .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))

@@ -7,10 +7,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as client from 'openid-client';
 import type { Config } from '../../config/options.ts';
 import type { Database } from '../../drizzle/database.ts';
-import { type DemoResultProps, demoHomePage, demoResultPage } from '../../views/demo.ts';
+import { type DemoResultProps, demoDevicePage, demoHomePage, demoResultPage } from '../../views/demo.ts';
 import { problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
-import { DEMO_CLIENT, ensureOwn } from '../clients/clients.ts';
+import { DEMO_CLIENT, DEVICE_CODE, ensureOwn } from '../clients/clients.ts';
 import type { Browser } from '../http/browser.ts';
 import { sendPage } from '../http/page.ts';
 import { type Op, systemOp } from '../lib/op.ts';
@@ -27,6 +27,7 @@ export interface DemoRouteParts {
 const SCOPE = 'openid profile email offline_access';
 const HOME = '/demo';
 const RESULT = '/demo/result';
+const DEVICE = '/demo/device';
 
 /** The demo's client, made or brought up to date at start. */
 export const ensureDemoClient = (op: Op, issuer: string): Promise<void> =>
@@ -34,6 +35,7 @@ export const ensureDemoClient = (op: Op, issuer: string): Promise<void> =>
     id: DEMO_CLIENT,
     name: 'Demo app',
     public: true,
+    grantTypes: ['authorization_code', 'refresh_token', DEVICE_CODE],
     scopes: SCOPE.split(' '),
     redirectUris: [`${issuer}${HOME}/callback`],
     postLogoutRedirectUris: [`${issuer}${HOME}`],
@@ -74,8 +76,19 @@ interface Result extends Trial {
   openSteps: number[];
 }
 
+/** A device that waits for its person. */
+interface Waiting extends Trial {
+  issued: client.DeviceAuthorizationResponse;
+  /** Seconds between two polls, and when the next one may be. */
+  interval: number;
+  nextAt: number;
+  /** The steps before the first poll: only the last poll is kept. */
+  begun: number;
+}
+
 interface Visit {
   until: number;
+  waiting: Waiting | null;
   pending: Pending[];
   result: Result | null;
 }
@@ -97,7 +110,7 @@ function createVisits() {
         visits.delete(key);
       }
       const id = newSecret();
-      const visit: Visit = { until: now + LIFE, pending: [], result: null };
+      const visit: Visit = { until: now + LIFE, pending: [], waiting: null, result: null };
       visits.set(keyOf(id), visit);
       return { id, visit };
     },
@@ -113,6 +126,7 @@ const shortened = (value: string): string => (value.length > 16 ? `${value.slice
 const SECRETS = new Set([
   'code',
   'code_verifier',
+  'device_code',
   'access_token',
   'refresh_token',
   'id_token',
@@ -174,6 +188,8 @@ function recording(steps: Step[]): client.CustomFetch {
 function nameOf(url: URL, body: URLSearchParams | null): StepName {
   if (url.pathname === ROUTES.jwks) return 'jwks';
   if (url.pathname === ROUTES.userinfo) return 'userinfo';
+  if (url.pathname === ROUTES.device_authorization) return 'device';
+  if (url.pathname === ROUTES.token && body?.get('grant_type') === DEVICE_CODE) return 'poll';
   if (url.pathname === ROUTES.token) return body?.get('grant_type') === 'refresh_token' ? 'refresh' : 'code';
   return 'discovery';
 }
@@ -225,6 +241,22 @@ export async function demoRoutes(
     return sent !== undefined && /^[A-Za-z0-9_-]{43}$/.test(sent) ? sent : null;
   }
 
+  function visitOf(request: FastifyRequest, reply: FastifyReply): Visit {
+    const present = visits.find(idOf(request));
+    if (present) return present;
+    const { id, visit } = visits.begin();
+    reply.setCookie(cookieName, id, { ...cookie, maxAge: LIFE / 1000 });
+    return visit;
+  }
+
+  /** Signed in from here on: under a cookie nobody can have known before. */
+  function arrive(request: FastifyRequest, reply: FastifyReply, result: Result): void {
+    visits.end(idOf(request));
+    const { id, visit } = visits.begin();
+    reply.setCookie(cookieName, id, { ...cookie, maxAge: LIFE / 1000 });
+    visit.result = result;
+  }
+
   async function begin(): Promise<Trial> {
     const steps: Step[] = [];
     const library = await client.discovery(new URL(issuer), DEMO_CLIENT, undefined, client.None(), {
@@ -256,6 +288,8 @@ export async function demoRoutes(
       return page(error.error, `${en.demo.refused} ${error.error_description ?? error.error}`, 400);
     }
     if (error instanceof client.ResponseBodyError) {
+      if (error.error === 'access_denied') return page(error.error, en.demo.denied, 400);
+      if (error.error === 'expired_token') return page(error.error, en.demo.expired, 400);
       return page(error.error, `${en.demo.refused} ${error.error_description ?? error.error}`, 400);
     }
     if (error instanceof client.ClientError) {
@@ -270,6 +304,7 @@ export async function demoRoutes(
       reply,
       demoHomePage({
         startHref: `${HOME}/start`,
+        deviceHref: `${DEVICE}/start`,
         configured: await administratorExists(systemOp(db, 'demo')),
       }),
     ),
@@ -300,12 +335,7 @@ export async function demoRoutes(
     });
     note(trial.steps, 'authorization', `GET ${targetOf(url)}\nhost: ${url.host}`, '');
 
-    let visit = visits.find(idOf(request));
-    if (!visit) {
-      const begun = visits.begin();
-      visit = begun.visit;
-      reply.setCookie(cookieName, begun.id, { ...cookie, maxAge: LIFE / 1000 });
-    }
+    const visit = visitOf(request, reply);
     visit.pending = [...visit.pending, pending].slice(-MOST_PENDING);
     return reply.redirect(`${url.pathname}${url.search}`, 303);
   });
@@ -330,15 +360,75 @@ export async function demoRoutes(
         expectedNonce: pending.nonce,
         idTokenExpected: true,
       });
-      // Signed in from here on: under a cookie nobody can have known before.
-      visits.end(idOf(request));
-      const { id, visit } = visits.begin();
-      reply.setCookie(cookieName, id, { ...cookie, maxAge: LIFE / 1000 });
-      visit.result = resultOf(tokens, { library, steps, notice: null, openSteps: [asked + 1] });
+      const shown = { library, steps, notice: null, openSteps: [asked + 1] };
+      arrive(request, reply, resultOf(tokens, shown));
     } catch (error) {
       return faultPage(error, request, reply);
     }
     return reply.redirect(RESULT, 303);
+  });
+
+  scope.get(`${DEVICE}/start`, async (request, reply) => {
+    try {
+      const { library, steps } = await begin();
+      const issued = await client.initiateDeviceAuthorization(library, { scope: SCOPE });
+      const interval = issued.interval ?? 5;
+      const nextAt = Date.now() + interval * 1000;
+      visitOf(request, reply).waiting = { library, steps, issued, interval, nextAt, begun: steps.length };
+    } catch (error) {
+      return faultPage(error, request, reply);
+    }
+    return reply.redirect(DEVICE, 303);
+  });
+
+  /** One question of the device; null while nobody has answered. */
+  async function ask(waiting: Waiting): Promise<Result | null> {
+    const { library, steps, issued, begun } = waiting;
+    waiting.nextAt = Date.now() + waiting.interval * 1000;
+    steps.splice(begun);
+    try {
+      const tokens = await client.genericGrantRequest(library, DEVICE_CODE, {
+        device_code: issued.device_code,
+      });
+      return resultOf(tokens, { library, steps, notice: null, openSteps: [begun] });
+    } catch (error) {
+      const code = error instanceof client.ResponseBodyError ? error.error : null;
+      if (code === 'slow_down') waiting.interval += 5;
+      else if (code !== 'authorization_pending') throw error;
+      return null;
+    }
+  }
+
+  scope.get(DEVICE, async (request, reply) => {
+    const visit = visits.find(idOf(request));
+    const waiting = visit?.waiting;
+    if (!waiting) return reply.redirect(visit?.result ? RESULT : HOME, 303);
+    if (Date.now() >= waiting.nextAt) {
+      try {
+        const result = await ask(waiting);
+        if (result) {
+          arrive(request, reply, result);
+          return reply.redirect(RESULT, 303);
+        }
+      } catch (error) {
+        visit.waiting = null;
+        return faultPage(error, request, reply);
+      }
+    }
+    const { issued, interval } = waiting;
+    // A little later than the interval: the page that comes too soon asks nobody.
+    reply.header('refresh', String(interval + 1));
+    return sendPage(
+      reply,
+      demoDevicePage({
+        userCode: issued.user_code,
+        address: issued.verification_uri,
+        completeAddress: issued.verification_uri_complete ?? issued.verification_uri,
+        interval,
+        checkHref: DEVICE,
+        home: HOME,
+      }),
+    );
   });
 
   await scope.register(async (scope) => {

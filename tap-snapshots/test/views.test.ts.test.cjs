@@ -313,6 +313,53 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 `
 
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > consent, device > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Allow Living Room TV? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Allow <bdi class="name">Living Room TV</bdi> to use your account?</h1>
+<div class="who">
+<div><small>You are signed in as</small>
+<p><bdi><strong>Ada Lovelace</strong></bdi> <bdi>ada@example.com</bdi></p></div>
+
+<form method="post" action="/consent/abc/switch" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="link">Use another account</button>
+</form>
+</div>
+<p><bdi class="name">Living Room TV</bdi> will be able to:</p>
+<ul class="scopes">
+<li><span>Know that it is you</span><small>It gets an identifier of your account.</small></li>
+<li><span>See your profile</span><small>Your name and, where you have given them, details such as your language.</small></li>
+<li><span>See your e-mail address</span><small>And whether it has been verified.</small></li>
+</ul>
+
+<p class="small">This lasts for 30 days at most. You can withdraw it before then on your account page. It will be used on the device whose code you entered.</p>
+
+<form method="post" action="/consent/abc" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" name="decision" value="deny" class="secondary">Deny</button>
+<button type="submit" name="decision" value="allow" class="primary">Allow</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
 exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > consent, everything > page 1`] = `
 <!doctype html>
 <html lang="en" dir="ltr">
@@ -599,6 +646,72 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 `
 
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo device, hostile > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Sign in on another device · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<p class="step">Demo app</p>
+<h1>Sign in on another device</h1>
+<p class="lead">This is what a television or a command line would show. It has no keyboard and no browser of its own.</p>
+<svg class="qr" viewBox="0 0 37 37" role="img" aria-label="QR code of javascript:&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"><rect width="37" height="37" fill="#fff"></rect><path d="M4 4h7v1h-7zM13 4h1v1h-1zM16 4h1v1h-1zM18 4h1v1h-1zM20 4h5v1h-5zM26 4h7v1h-7zM4 5h1v1h-1zM10 5h1v1h-1zM13 5h3v1h-3zM18 5h2v1h-2zM24 5h1v1h-1zM26 5h1v1h-1zM32 5h1v1h-1zM4 6h1v1h-1zM6 6h3v1h-3zM10 6h1v1h-1zM12 6h2v1h-2zM15 6h2v1h-2zM19 6h1v1h-1zM22 6h1v1h-1zM26 6h1v1h-1zM28 6h3v1h-3zM32 6h1v1h-1zM4 7h1v1h-1zM6 7h3v1h-3zM10 7h1v1h-1zM12 7h2v1h-2zM15 7h3v1h-3zM19 7h3v1h-3zM26 7h1v1h-1zM28 7h3v1h-3zM32 7h1v1h-1zM4 8h1v1h-1zM6 8h3v1h-3zM10 8h1v1h-1zM12 8h2v1h-2zM16 8h3v1h-3zM20 8h1v1h-1zM22 8h3v1h-3zM26 8h1v1h-1zM28 8h3v1h-3zM32 8h1v1h-1zM4 9h1v1h-1zM10 9h1v1h-1zM12 9h1v1h-1zM14 9h1v1h-1zM16 9h5v1h-5zM26 9h1v1h-1zM32 9h1v1h-1zM4 10h7v1h-7zM12 10h1v1h-1zM14 10h1v1h-1zM16 10h1v1h-1zM18 10h1v1h-1zM20 10h1v1h-1zM22 10h1v1h-1zM24 10h1v1h-1zM26 10h7v1h-7zM12 11h1v1h-1zM14 11h1v1h-1zM19 11h1v1h-1zM23 11h2v1h-2zM4 12h1v1h-1zM6 12h5v1h-5zM13 12h1v1h-1zM21 12h1v1h-1zM23 12h2v1h-2zM26 12h5v1h-5zM4 13h1v1h-1zM7 13h1v1h-1zM9 13h1v1h-1zM11 13h3v1h-3zM15 13h3v1h-3zM20 13h1v1h-1zM23 13h1v1h-1zM26 13h1v1h-1zM28 13h1v1h-1zM31 13h2v1h-2zM5 14h1v1h-1zM7 14h1v1h-1zM10 14h1v1h-1zM17 14h3v1h-3zM21 14h2v1h-2zM26 14h1v1h-1zM29 14h1v1h-1zM5 15h2v1h-2zM8 15h2v1h-2zM12 15h1v1h-1zM16 15h2v1h-2zM22 15h1v1h-1zM24 15h3v1h-3zM28 15h2v1h-2zM31 15h2v1h-2zM4 16h2v1h-2zM8 16h3v1h-3zM13 16h1v1h-1zM16 16h1v1h-1zM18 16h4v1h-4zM24 16h2v1h-2zM29 16h2v1h-2zM5 17h2v1h-2zM8 17h1v1h-1zM16 17h1v1h-1zM20 17h1v1h-1zM23 17h2v1h-2zM26 17h1v1h-1zM28 17h1v1h-1zM32 17h1v1h-1zM4 18h1v1h-1zM6 18h2v1h-2zM9 18h5v1h-5zM15 18h1v1h-1zM19 18h2v1h-2zM26 18h1v1h-1zM29 18h2v1h-2zM4 19h1v1h-1zM6 19h1v1h-1zM8 19h2v1h-2zM11 19h2v1h-2zM14 19h3v1h-3zM18 19h1v1h-1zM22 19h1v1h-1zM25 19h1v1h-1zM29 19h1v1h-1zM4 20h1v1h-1zM10 20h2v1h-2zM13 20h2v1h-2zM16 20h1v1h-1zM19 20h1v1h-1zM21 20h2v1h-2zM24 20h1v1h-1zM27 20h1v1h-1zM30 20h2v1h-2zM4 21h1v1h-1zM8 21h2v1h-2zM12 21h1v1h-1zM16 21h3v1h-3zM20 21h5v1h-5zM26 21h1v1h-1zM28 21h1v1h-1zM31 21h2v1h-2zM4 22h1v1h-1zM6 22h1v1h-1zM8 22h1v1h-1zM10 22h3v1h-3zM14 22h1v1h-1zM17 22h4v1h-4zM22 22h1v1h-1zM24 22h2v1h-2zM28 22h3v1h-3zM4 23h1v1h-1zM11 23h3v1h-3zM17 23h1v1h-1zM22 23h1v1h-1zM26 23h4v1h-4zM31 23h2v1h-2zM4 24h1v1h-1zM7 24h2v1h-2zM10 24h1v1h-1zM18 24h15v1h-15zM12 25h1v1h-1zM15 25h1v1h-1zM20 25h1v1h-1zM24 25h1v1h-1zM28 25h1v1h-1zM31 25h2v1h-2zM4 26h7v1h-7zM13 26h2v1h-2zM19 26h2v1h-2zM22 26h3v1h-3zM26 26h1v1h-1zM28 26h1v1h-1zM30 26h1v1h-1zM4 27h1v1h-1zM10 27h1v1h-1zM12 27h2v1h-2zM18 27h1v1h-1zM20 27h1v1h-1zM23 27h2v1h-2zM28 27h2v1h-2zM31 27h2v1h-2zM4 28h1v1h-1zM6 28h3v1h-3zM10 28h1v1h-1zM12 28h2v1h-2zM15 28h2v1h-2zM21 28h2v1h-2zM24 28h5v1h-5zM30 28h1v1h-1zM4 29h1v1h-1zM6 29h3v1h-3zM10 29h1v1h-1zM12 29h1v1h-1zM15 29h4v1h-4zM21 29h2v1h-2zM24 29h1v1h-1zM27 29h1v1h-1zM30 29h3v1h-3zM4 30h1v1h-1zM6 30h3v1h-3zM10 30h1v1h-1zM12 30h4v1h-4zM18 30h2v1h-2zM22 30h1v1h-1zM25 30h5v1h-5zM31 30h1v1h-1zM4 31h1v1h-1zM10 31h1v1h-1zM14 31h1v1h-1zM16 31h1v1h-1zM18 31h3v1h-3zM23 31h3v1h-3zM28 31h2v1h-2zM31 31h1v1h-1zM4 32h7v1h-7zM12 32h2v1h-2zM15 32h1v1h-1zM17 32h2v1h-2zM20 32h4v1h-4zM26 32h1v1h-1zM28 32h3v1h-3z" fill="#000"></path></svg>
+<p class="centre">Scan this with your telephone, or open <a href="about:blank" target="_blank" rel="noopener">javascript:alert(1)</a> and enter the code</p>
+<p class="user-code"><code>&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}</code></p>
+<p class="small quiet" role="status">Waiting for you. This page asks again every 5 seconds, as the device would.</p>
+<p class="ways"><a class="button primary" href="about:blank" target="_blank" rel="noopener">Open it in this browser</a>
+<a class="button secondary" href="/demo/device">Ask again now</a>
+<a class="button secondary" href="/demo">Stop</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo device, plain > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Sign in on another device · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<p class="step">Demo app</p>
+<h1>Sign in on another device</h1>
+<p class="lead">This is what a television or a command line would show. It has no keyboard and no browser of its own.</p>
+<svg class="qr" viewBox="0 0 41 41" role="img" aria-label="QR code of http://localhost:3000/device?user_code=WDJB-MJHT"><rect width="41" height="41" fill="#fff"></rect><path d="M4 4h7v1h-7zM14 4h1v1h-1zM16 4h1v1h-1zM18 4h1v1h-1zM20 4h1v1h-1zM22 4h2v1h-2zM27 4h1v1h-1zM30 4h7v1h-7zM4 5h1v1h-1zM10 5h1v1h-1zM14 5h1v1h-1zM19 5h2v1h-2zM22 5h1v1h-1zM25 5h2v1h-2zM28 5h1v1h-1zM30 5h1v1h-1zM36 5h1v1h-1zM4 6h1v1h-1zM6 6h3v1h-3zM10 6h1v1h-1zM12 6h1v1h-1zM14 6h1v1h-1zM16 6h1v1h-1zM18 6h1v1h-1zM20 6h1v1h-1zM26 6h1v1h-1zM28 6h1v1h-1zM30 6h1v1h-1zM32 6h3v1h-3zM36 6h1v1h-1zM4 7h1v1h-1zM6 7h3v1h-3zM10 7h1v1h-1zM12 7h3v1h-3zM16 7h1v1h-1zM22 7h1v1h-1zM27 7h2v1h-2zM30 7h1v1h-1zM32 7h3v1h-3zM36 7h1v1h-1zM4 8h1v1h-1zM6 8h3v1h-3zM10 8h1v1h-1zM12 8h3v1h-3zM18 8h4v1h-4zM24 8h1v1h-1zM26 8h3v1h-3zM30 8h1v1h-1zM32 8h3v1h-3zM36 8h1v1h-1zM4 9h1v1h-1zM10 9h1v1h-1zM12 9h1v1h-1zM14 9h2v1h-2zM18 9h1v1h-1zM21 9h1v1h-1zM23 9h1v1h-1zM26 9h1v1h-1zM30 9h1v1h-1zM36 9h1v1h-1zM4 10h7v1h-7zM12 10h1v1h-1zM14 10h1v1h-1zM16 10h1v1h-1zM18 10h1v1h-1zM20 10h1v1h-1zM22 10h1v1h-1zM24 10h1v1h-1zM26 10h1v1h-1zM28 10h1v1h-1zM30 10h7v1h-7zM12 11h1v1h-1zM15 11h1v1h-1zM18 11h1v1h-1zM20 11h1v1h-1zM23 11h4v1h-4zM4 12h1v1h-1zM6 12h5v1h-5zM13 12h2v1h-2zM17 12h2v1h-2zM20 12h2v1h-2zM23 12h2v1h-2zM26 12h3v1h-3zM30 12h5v1h-5zM5 13h1v1h-1zM8 13h1v1h-1zM11 13h1v1h-1zM17 13h2v1h-2zM21 13h3v1h-3zM25 13h3v1h-3zM30 13h1v1h-1zM33 13h3v1h-3zM6 14h1v1h-1zM8 14h8v1h-8zM17 14h5v1h-5zM25 14h2v1h-2zM28 14h3v1h-3zM32 14h1v1h-1zM34 14h2v1h-2zM7 15h2v1h-2zM12 15h2v1h-2zM15 15h1v1h-1zM17 15h1v1h-1zM19 15h4v1h-4zM25 15h1v1h-1zM29 15h1v1h-1zM32 15h3v1h-3zM36 15h1v1h-1zM6 16h3v1h-3zM10 16h2v1h-2zM13 16h1v1h-1zM16 16h1v1h-1zM18 16h3v1h-3zM24 16h1v1h-1zM27 16h1v1h-1zM32 16h2v1h-2zM4 17h1v1h-1zM6 17h1v1h-1zM8 17h2v1h-2zM11 17h1v1h-1zM13 17h1v1h-1zM15 17h3v1h-3zM19 17h1v1h-1zM22 17h1v1h-1zM25 17h2v1h-2zM30 17h2v1h-2zM33 17h1v1h-1zM35 17h2v1h-2zM10 18h1v1h-1zM12 18h3v1h-3zM17 18h4v1h-4zM24 18h1v1h-1zM28 18h3v1h-3zM33 18h1v1h-1zM35 18h1v1h-1zM7 19h1v1h-1zM9 19h1v1h-1zM11 19h2v1h-2zM14 19h1v1h-1zM16 19h1v1h-1zM19 19h1v1h-1zM22 19h1v1h-1zM25 19h2v1h-2zM33 19h2v1h-2zM5 20h2v1h-2zM8 20h1v1h-1zM10 20h3v1h-3zM14 20h3v1h-3zM19 20h1v1h-1zM21 20h1v1h-1zM24 20h1v1h-1zM26 20h4v1h-4zM31 20h2v1h-2zM36 20h1v1h-1zM4 21h4v1h-4zM9 21h1v1h-1zM11 21h2v1h-2zM14 21h1v1h-1zM16 21h1v1h-1zM18 21h1v1h-1zM20 21h1v1h-1zM22 21h2v1h-2zM26 21h2v1h-2zM30 21h2v1h-2zM33 21h4v1h-4zM4 22h1v1h-1zM7 22h5v1h-5zM13 22h1v1h-1zM15 22h1v1h-1zM18 22h3v1h-3zM22 22h1v1h-1zM32 22h1v1h-1zM34 22h2v1h-2zM4 23h1v1h-1zM8 23h2v1h-2zM11 23h4v1h-4zM18 23h1v1h-1zM25 23h1v1h-1zM28 23h1v1h-1zM32 23h4v1h-4zM5 24h1v1h-1zM7 24h1v1h-1zM9 24h3v1h-3zM13 24h1v1h-1zM19 24h1v1h-1zM22 24h1v1h-1zM25 24h1v1h-1zM28 24h2v1h-2zM31 24h3v1h-3zM35 24h1v1h-1zM4 25h3v1h-3zM11 25h3v1h-3zM19 25h2v1h-2zM24 25h2v1h-2zM27 25h1v1h-1zM34 25h1v1h-1zM36 25h1v1h-1zM4 26h1v1h-1zM6 26h1v1h-1zM8 26h3v1h-3zM13 26h1v1h-1zM15 26h1v1h-1zM17 26h1v1h-1zM23 26h1v1h-1zM25 26h2v1h-2zM29 26h3v1h-3zM33 26h1v1h-1zM35 26h1v1h-1zM4 27h1v1h-1zM6 27h2v1h-2zM11 27h2v1h-2zM17 27h1v1h-1zM20 27h1v1h-1zM23 27h3v1h-3zM29 27h2v1h-2zM33 27h4v1h-4zM4 28h1v1h-1zM7 28h2v1h-2zM10 28h4v1h-4zM16 28h2v1h-2zM21 28h1v1h-1zM23 28h2v1h-2zM27 28h6v1h-6zM35 28h1v1h-1zM12 29h1v1h-1zM16 29h1v1h-1zM20 29h2v1h-2zM23 29h1v1h-1zM26 29h1v1h-1zM28 29h1v1h-1zM32 29h1v1h-1zM34 29h1v1h-1zM36 29h1v1h-1zM4 30h7v1h-7zM14 30h8v1h-8zM24 30h1v1h-1zM26 30h3v1h-3zM30 30h1v1h-1zM32 30h1v1h-1zM34 30h2v1h-2zM4 31h1v1h-1zM10 31h1v1h-1zM12 31h1v1h-1zM15 31h2v1h-2zM19 31h1v1h-1zM21 31h3v1h-3zM27 31h2v1h-2zM32 31h1v1h-1zM34 31h3v1h-3zM4 32h1v1h-1zM6 32h3v1h-3zM10 32h1v1h-1zM12 32h1v1h-1zM14 32h1v1h-1zM17 32h1v1h-1zM20 32h1v1h-1zM24 32h3v1h-3zM28 32h6v1h-6zM4 33h1v1h-1zM6 33h3v1h-3zM10 33h1v1h-1zM12 33h4v1h-4zM18 33h2v1h-2zM22 33h1v1h-1zM27 33h1v1h-1zM29 33h1v1h-1zM31 33h3v1h-3zM36 33h1v1h-1zM4 34h1v1h-1zM6 34h3v1h-3zM10 34h1v1h-1zM12 34h3v1h-3zM16 34h1v1h-1zM19 34h3v1h-3zM24 34h1v1h-1zM28 34h1v1h-1zM30 34h2v1h-2zM33 34h1v1h-1zM4 35h1v1h-1zM10 35h1v1h-1zM13 35h1v1h-1zM17 35h3v1h-3zM22 35h1v1h-1zM25 35h1v1h-1zM29 35h6v1h-6zM4 36h7v1h-7zM12 36h1v1h-1zM15 36h1v1h-1zM17 36h3v1h-3zM21 36h1v1h-1zM24 36h1v1h-1zM29 36h1v1h-1zM31 36h2v1h-2zM35 36h1v1h-1z" fill="#000"></path></svg>
+<p class="centre">Scan this with your telephone, or open <a href="http://localhost:3000/device" target="_blank" rel="noopener">http://localhost:3000/device</a> and enter the code</p>
+<p class="user-code"><code>WDJB-MJHT</code></p>
+<p class="small quiet" role="status">Waiting for you. This page asks again every 5 seconds, as the device would.</p>
+<p class="ways"><a class="button primary" href="http://localhost:3000/device?user_code=WDJB-MJHT" target="_blank" rel="noopener">Open it in this browser</a>
+<a class="button secondary" href="/demo/device">Ask again now</a>
+<a class="button secondary" href="/demo">Stop</a></p>
+</main>
+</body>
+</html>
+
+`
+
 exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > demo home, hostile > page 1`] = `
 <!doctype html>
 <html lang="en" dir="ltr">
@@ -625,7 +738,8 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li>It exchanges the code for tokens and checks them.</li>
 
 </ol>
-<p class="ways"><a class="button primary" href="about:blank">Sign in with Gatehouse</a></p>
+<p class="ways"><a class="button primary" href="about:blank">Sign in with Gatehouse</a>
+<a class="button secondary" href="about:blank">Try the device flow</a></p>
 <p class="small quiet">It is made for trying things out: what it shows stays in the memory of the server for 15 minutes, and nowhere else.</p>
 </main>
 </body>
@@ -694,7 +808,8 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li>It exchanges the code for tokens and checks them.</li>
 
 </ol>
-<p class="ways"><a class="button primary" href="/demo/start">Sign in with Gatehouse</a></p>
+<p class="ways"><a class="button primary" href="/demo/start">Sign in with Gatehouse</a>
+<a class="button secondary" href="/demo/device/start">Try the device flow</a></p>
 <p class="small quiet">It is made for trying things out: what it shows stays in the memory of the server for 15 minutes, and nowhere else.</p>
 </main>
 </body>
@@ -1206,6 +1321,506 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 </section>
 
 
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device code, hostile > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Connect a device · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Connect a device</h1>
+<p class="lead">Enter the code that your device shows.</p>
+
+<form method="post" action="/device" >
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+
+<div class="field">
+<label for="user_code">Code</label>
+<input id="user_code" name="user_code" type="text" class="code" value="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus aria-describedby="user_code-error user_code-hint" aria-invalid="true">
+<p class="hint" id="user_code-hint">Eight letters. Dashes, spaces and small letters make no difference.</p>
+<p class="error" id="user_code-error" role="alert">&lt;img src=x onerror=alert(1)&gt;{{7*7}}</p>
+</div>
+<button type="submit" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device code, linked > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Connect a device · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Connect a device</h1>
+<p class="lead">Is this the code that your device shows? If not, close this page.</p>
+
+<form method="post" action="/device" >
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+
+<div class="field">
+<label for="user_code">Code</label>
+<input id="user_code" name="user_code" type="text" class="code" value="WDJB-MJHT" autocomplete="off" autocapitalize="characters" spellcheck="false" required aria-describedby="user_code-hint">
+<p class="hint" id="user_code-hint">Eight letters. Dashes, spaces and small letters make no difference.</p>
+
+</div>
+<button type="submit" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device code, plain > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Connect a device · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Connect a device</h1>
+<p class="lead">Enter the code that your device shows.</p>
+
+<form method="post" action="/device" >
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+
+<div class="field">
+<label for="user_code">Code</label>
+<input id="user_code" name="user_code" type="text" class="code" value="" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus aria-describedby="user_code-hint">
+<p class="hint" id="user_code-hint">Eight letters. Dashes, spaces and small letters make no difference.</p>
+
+</div>
+<button type="submit" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device code, wrong > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Connect a device · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Connect a device</h1>
+<p class="lead">Enter the code that your device shows.</p>
+
+<form method="post" action="/device" >
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+
+<div class="field">
+<label for="user_code">Code</label>
+<input id="user_code" name="user_code" type="text" class="code" value="WDJB-MJHX" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus aria-describedby="user_code-error user_code-hint" aria-invalid="true">
+<p class="hint" id="user_code-hint">Eight letters. Dashes, spaces and small letters make no difference.</p>
+<p class="error" id="user_code-error" role="alert">No device shows this code. Compare it letter by letter.</p>
+</div>
+<button type="submit" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device confirm, hostile > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Let a device use &lt;img src=x onerror=alert(1)&gt;{{7*7}}? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Let your device use <bdi class="name">&lt;img src=x onerror=alert(1)&gt;{{7*7}}</bdi>?</h1>
+<p>Your device must show exactly this code:</p>
+<p class="user-code"><code>&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;</code></p>
+<dl class="values">
+<div><dt>App</dt><dd><bdi>&lt;img src=x onerror=alert(1)&gt;{{7*7}}</bdi></dd></div>
+<div><dt>Asked from</dt><dd><bdi>&lt;/dd&gt;&lt;script&gt;</bdi></dd></div>
+<div><dt>Calls itself</dt><dd><bdi>&lt;svg onload=alert(1)&gt;</bdi></dd></div>
+<div><dt>Your account</dt><dd><bdi>&#39;onmouseover=&#39;alert(1)</bdi></dd></div>
+</dl>
+<div class="notice warning"><p><strong>Only continue if you started this on a device of your own.</strong> If somebody sent you this code or link, they want to get into your account: refuse.</p></div>
+
+<form method="post" action="/device" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+<input type="hidden" name="user_code" value="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;">
+<button type="submit" name="abort" value="yes" class="secondary">Refuse</button>
+<button type="submit" name="confirm" value="yes" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device confirm, longWords > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Let a device use Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Let your device use <bdi class="name">Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft</bdi>?</h1>
+<p>Your device must show exactly this code:</p>
+<p class="user-code"><code>WDJB-MJHT</code></p>
+<dl class="values">
+<div><dt>App</dt><dd><bdi>Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft</bdi></dd></div>
+<div><dt>Asked from</dt><dd><bdi>2001:0db8:85a3:0000:0000:8a2e:0370:7334</bdi></dd></div>
+<div><dt>Calls itself</dt><dd><bdi>MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM</bdi></dd></div>
+<div><dt>Your account</dt><dd><bdi>long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.long.name@example.com</bdi></dd></div>
+</dl>
+<div class="notice warning"><p><strong>Only continue if you started this on a device of your own.</strong> If somebody sent you this code or link, they want to get into your account: refuse.</p></div>
+
+<form method="post" action="/device" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+<input type="hidden" name="user_code" value="WDJB-MJHT">
+<button type="submit" name="abort" value="yes" class="secondary">Refuse</button>
+<button type="submit" name="confirm" value="yes" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device confirm, plain > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Let a device use Living Room TV? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Let your device use <bdi class="name">Living Room TV</bdi>?</h1>
+<p>Your device must show exactly this code:</p>
+<p class="user-code"><code>WDJB-MJHT</code></p>
+<dl class="values">
+<div><dt>App</dt><dd><bdi>Living Room TV</bdi></dd></div>
+<div><dt>Asked from</dt><dd><bdi>203.0.113.7</bdi></dd></div>
+<div><dt>Calls itself</dt><dd><bdi>TVPlayer/4.2 (Linux; tv)</bdi></dd></div>
+<div><dt>Your account</dt><dd><bdi>ada@example.com</bdi></dd></div>
+</dl>
+<div class="notice warning"><p><strong>Only continue if you started this on a device of your own.</strong> If somebody sent you this code or link, they want to get into your account: refuse.</p></div>
+
+<form method="post" action="/device" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+<input type="hidden" name="user_code" value="WDJB-MJHT">
+<button type="submit" name="abort" value="yes" class="secondary">Refuse</button>
+<button type="submit" name="confirm" value="yes" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device confirm, rightToLeft > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Let a device use تلفاز غرفة الجلوس 📺? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Let your device use <bdi class="name">تلفاز غرفة الجلوس 📺</bdi>?</h1>
+<p>Your device must show exactly this code:</p>
+<p class="user-code"><code>WDJB-MJHT</code></p>
+<dl class="values">
+<div><dt>App</dt><dd><bdi>تلفاز غرفة الجلوس 📺</bdi></dd></div>
+<div><dt>Asked from</dt><dd><bdi>203.0.113.7</bdi></dd></div>
+<div><dt>Calls itself</dt><dd><bdi>TVPlayer/4.2 (Linux; tv)</bdi></dd></div>
+<div><dt>Your account</dt><dd><bdi>ada@example.com</bdi></dd></div>
+</dl>
+<div class="notice warning"><p><strong>Only continue if you started this on a device of your own.</strong> If somebody sent you this code or link, they want to get into your account: refuse.</p></div>
+
+<form method="post" action="/device" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+<input type="hidden" name="user_code" value="WDJB-MJHT">
+<button type="submit" name="abort" value="yes" class="secondary">Refuse</button>
+<button type="submit" name="confirm" value="yes" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device confirm, signedOut > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Let a device use Living Room TV? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Let your device use <bdi class="name">Living Room TV</bdi>?</h1>
+<p>Your device must show exactly this code:</p>
+<p class="user-code"><code>WDJB-MJHT</code></p>
+<dl class="values">
+<div><dt>App</dt><dd><bdi>Living Room TV</bdi></dd></div>
+<div><dt>Asked from</dt><dd>unknown</dd></div>
+<div><dt>Calls itself</dt><dd>unknown</dd></div>
+
+</dl>
+<div class="notice warning"><p><strong>Only continue if you started this on a device of your own.</strong> If somebody sent you this code or link, they want to get into your account: refuse.</p></div>
+
+<form method="post" action="/device" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+
+<input type="hidden" name="xsrf" value="xsrf-token">
+<input type="hidden" name="user_code" value="WDJB-MJHT">
+<button type="submit" name="abort" value="yes" class="secondary">Refuse</button>
+<button type="submit" name="confirm" value="yes" class="primary">Continue</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, allowed > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Your device is connected · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Your device is connected</h1>
+<p class="lead"><bdi class="name">Living Room TV</bdi> goes on by itself on your device in a moment. You can close this page.</p>
+<p class="ways"><a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, denied > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>The device was refused · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>The device was refused</h1>
+<p class="lead">It got nothing. You can close this page.</p>
+<p class="ways"><a class="button primary" href="/device">Enter a code</a>
+<a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, expired > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>This code has expired · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>This code has expired</h1>
+<p class="lead">A code works for a few minutes. Let your device show a new one, and enter that.</p>
+<p class="ways"><a class="button primary" href="/device">Enter a code</a>
+<a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, hostile > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Your device is connected · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Your device is connected</h1>
+<p class="lead"><bdi class="name">&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}</bdi> goes on by itself on your device in a moment. You can close this page.</p>
+<p class="ways"><a class="button primary" href="about:blank">Enter a code</a>
+<a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, used > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>This code has been used already · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>This code has been used already</h1>
+<p class="lead">If it was you, go on in the window where you entered it. Otherwise let your device show a new code, and enter that.</p>
+<p class="ways"><a class="button primary" href="/device">Enter a code</a>
+<a class="button secondary" href="/">Go to the start page</a></p>
 </main>
 </body>
 </html>
