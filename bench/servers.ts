@@ -177,7 +177,8 @@ export async function startOurs(databases: Databases, more: OursOptions): Promis
   const port = await freePort();
   return start({
     name,
-    args: [...flags, 'server/main.ts'],
+    // As `npm start` does.
+    args: ['--max-semi-space-size=32', ...flags, 'server/main.ts'],
     env: {
       ...SETTINGS,
       ISSUER: `http://localhost:${port}`,
