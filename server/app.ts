@@ -21,6 +21,7 @@ import { createLogouts } from './logouts/logouts.ts';
 import { oidcJobs } from './oidc/jobs.ts';
 import { createOidc } from './oidc/oidc.ts';
 import { createPasswords, serviceWords } from './passwords/passwords.ts';
+import { createKnownResources } from './resources/resources.ts';
 import { sessionJobs } from './sessions/jobs.ts';
 import { setupRoutes } from './setup/routes.ts';
 import { bootstrapAdmin } from './setup/setup.ts';
@@ -54,9 +55,10 @@ export function createApp({ config, db, ring, log }: Store): App {
   });
   const passwords = createPasswords(config.passwords, { words: serviceWords(issuer) });
   const lockouts = createLockouts(config.lockouts);
+  const resources = createKnownResources(db);
   const clients = createKnownClients(db);
   const browser = createBrowser(issuer, config.secrets.cookieKeys);
-  const oidc = createOidc({ config, db, clients, lockouts, browser, log, fetch: egress.fetch });
+  const oidc = createOidc({ config, db, clients, resources, lockouts, browser, log, fetch: egress.fetch });
 
   jobs.every('keys', Math.min(KEY_UPKEEP, config.keys.rotateEvery), (op) => keys.ensure(op));
   jobs.every('audit-partitions', PARTITION_UPKEEP, async (op) => {
@@ -93,6 +95,7 @@ export function createApp({ config, db, ring, log }: Store): App {
         await oidc.use(set);
       });
       refused = await lockouts.watch(db, log);
+      await resources.start();
       await clients.start();
       await ensureAccountClient(op, issuer);
       if (config.server.demo) await ensureDemoClient(op, issuer);
@@ -108,6 +111,7 @@ export function createApp({ config, db, ring, log }: Store): App {
       await watch?.stop();
       await refused?.stop();
       await clients.stop();
+      await resources.stop();
     },
   };
 }

@@ -12,6 +12,7 @@ import { routesOf } from '../server/http/failures.ts';
 import { createLockouts } from '../server/lockouts/lockouts.ts';
 import { createAdapter } from '../server/oidc/adapter.ts';
 import { createProvider } from '../server/oidc/provider.ts';
+import { createKnownResources } from '../server/resources/resources.ts';
 import {
   authorizePath,
   complete,
@@ -259,6 +260,7 @@ t.test('what is offered', async (t) => {
     const provider = createProvider({
       config,
       clients,
+      resources: createKnownResources(app.db),
       adapter: createAdapter({ clients, lockouts: createLockouts(config.lockouts), config }),
       keySet: { jwks } as never,
       beforeClientSecret: async () => {},
@@ -280,6 +282,7 @@ t.test('what is offered', async (t) => {
       'clientCredentials',
       'deviceFlow',
       'introspection',
+      'resourceIndicators',
       'revocation',
       'rpInitiatedLogout',
       'userinfo',

@@ -23,6 +23,7 @@ import { actingAs, type By, type Op } from '../lib/op.ts';
 import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
+import type { KnownResources } from '../resources/resources.ts';
 import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
 import { addInterval } from './device.ts';
@@ -38,6 +39,7 @@ export interface OidcParts {
   config: Config;
   db: Database;
   clients: KnownClients;
+  resources: KnownResources;
   lockouts: Lockouts;
   browser: Browser;
   log: Log;
@@ -105,7 +107,7 @@ interface Generation {
   documents: ReadonlyMap<string, Buffer>;
 }
 
-export function createOidc({ config, db, clients, lockouts, browser, log, fetch }: OidcParts) {
+export function createOidc({ config, db, clients, resources, lockouts, browser, log, fetch }: OidcParts) {
   const adapter = createAdapter({ clients, lockouts, config });
   const issuer = new URL(config.server.issuer);
   let current: Generation | null = null;
@@ -339,6 +341,7 @@ export function createOidc({ config, db, clients, lockouts, browser, log, fetch 
       const provider = createProvider({
         config,
         clients,
+        resources,
         adapter,
         keySet,
         beforeClientSecret,

@@ -17,9 +17,17 @@ import type { KeySet } from '../keys/keys.ts';
 import { SCOPES } from '../lib/scopes.ts';
 import { mac, sameDigest, sha256 } from '../lib/secrets.ts';
 import { sidOf } from '../logouts/logouts.ts';
+import type { KnownResources } from '../resources/resources.ts';
 import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
 import { grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
+import {
+  accessTokenTtl,
+  beforeRotation,
+  describePerson,
+  introspectionPolicy,
+  resourceIndicators,
+} from './resources.ts';
 import * as rows from './rows.ts';
 import { type Unit, unitOf } from './unit.ts';
 
@@ -73,6 +81,7 @@ function cookieSigner(keys: readonly string[]) {
 export interface ProviderParts {
   config: Config;
   clients: KnownClients;
+  resources: KnownResources;
   adapter: NonNullable<Configuration['adapter']>;
   keySet: KeySet;
   /** Refuses a client authentication that follows too many failures (429). */
@@ -239,18 +248,7 @@ const features = (parts: ProviderParts): Configuration['features'] =>
     encryption: { enabled: false },
     externalSigningSupport: { enabled: false },
     fapi: { enabled: false },
-    introspection: {
-      enabled: true,
-      // Any confidential app for its own tokens; resource servers for what is shown to them: access tokens (R31).
-      allowedPolicy: async (
-        _ctx: unknown,
-        client: { clientId: string; clientAuthMethod?: string },
-        token: { clientId: string; kind: string },
-      ) => {
-        if (client.clientAuthMethod === 'none') return false;
-        return token.clientId === client.clientId;
-      },
-    },
+    introspection: { enabled: true, allowedPolicy: introspectionPolicy(parts) },
     jwtIntrospection: { enabled: false },
     jwtResponseModes: { enabled: false },
     jwtUserinfo: { enabled: false },
@@ -260,7 +258,7 @@ const features = (parts: ProviderParts): Configuration['features'] =>
     registration: { enabled: false },
     registrationManagement: { enabled: false },
     requestObjects: { enabled: false },
-    resourceIndicators: { enabled: false },
+    resourceIndicators: resourceIndicators(parts),
     revocation: {
       enabled: true,
       // A stranger's token is answered like an unknown one: 200, and nothing happens (RFC 7009 2.2, ATK-A060).
@@ -302,9 +300,6 @@ export function createProvider(parts: ProviderParts): Provider {
   const secure = issuer.startsWith('https:');
   const cookie = { httpOnly: true, sameSite: 'lax', signed: true, secure, overwrite: true } as const;
   if (config.secrets.cookieKeys.length === 0) throw new Error('COOKIE_KEYS is empty');
-
-  const accessTokenTtl = (client: unknown): number =>
-    Math.min(rulesOf(client).access_token_ttl ?? Number.POSITIVE_INFINITY, config.tokens.accessTokenTtl);
 
   const configuration: Configuration = {
     adapter: parts.adapter,
@@ -356,11 +351,15 @@ export function createProvider(parts: ProviderParts): Provider {
     },
     features: features(parts),
     fetch: parts.fetch,
+    formats: { customizers: { jwt: describePerson } },
     pkce: {
       required: (_ctx, client) =>
         client.clientAuthMethod === 'none' || rulesOf(client).require_pkce !== false,
     },
-    rotateRefreshToken: true,
+    rotateRefreshToken: async (ctx) => {
+      await beforeRotation(ctx, parts);
+      return true;
+    },
     issueRefreshToken: async (_ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     expiresWithSession: async (_ctx, code) => !code.scopes.has('offline_access'),
@@ -375,10 +374,10 @@ export function createProvider(parts: ProviderParts): Provider {
     },
     renderError: parts.renderError,
     ttl: {
-      AccessToken: (_ctx, _token, client) => accessTokenTtl(client),
+      AccessToken: (ctx, token, client) => accessTokenTtl(parts, ctx, token, client),
       AuthorizationCode: config.tokens.authorizationCodeTtl,
       DeviceCode: config.tokens.deviceCodeTtl,
-      ClientCredentials: (_ctx, _token, client) => accessTokenTtl(client),
+      ClientCredentials: (ctx, token, client) => accessTokenTtl(parts, ctx, token, client),
       Grant: config.tokens.grantMaxAge,
       IdToken: config.tokens.idTokenTtl,
       Interaction: config.sessions.interactionTtl,
