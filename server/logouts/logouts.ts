@@ -26,7 +26,7 @@ import { sidOf, signLogoutToken } from './token.ts';
 export { sidOf };
 
 export const STATES = ['pending', 'delivered', 'refused', 'given_up'] as const;
-export type DeliveryState = (typeof STATES)[number];
+type DeliveryState = (typeof STATES)[number];
 
 /** Tries of one delivery. With the queue's pauses (1, 2, 4 … seconds, an hour at most) the last is about nine hours in. */
 const TRIES = 20;
@@ -81,7 +81,7 @@ export async function tell(op: Op, ended: readonly EndedSession[]): Promise<void
   );
 }
 
-export interface Delivery {
+interface Delivery {
   id: string;
   sessionUid: string;
   clientId: string;
@@ -210,7 +210,7 @@ class Undelivered extends Error {
   }
 }
 
-export interface LogoutParts {
+interface LogoutParts {
   issuer: string;
   /** Seconds a request may take. */
   timeout: number;

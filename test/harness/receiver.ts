@@ -10,7 +10,7 @@ import type { Test } from 'tap';
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
-export interface Received {
+interface Received {
   clientId: string;
   token: string;
   claims: JWTPayload & { sid?: string };
