@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { closeDatabase, type Database, openDatabase } from '../drizzle/database.ts';
 import { signOutEverywhere } from '../server/accounts/accounts.ts';
+import { run } from '../server/oidc/rows.ts';
+import { createUnit } from '../server/oidc/unit.ts';
 import {
   authorizePath,
   complete,
@@ -17,6 +19,7 @@ import {
   tokens,
 } from './harness/app.ts';
 import { formsOf, type Page, type Visitor } from './harness/browser.ts';
+import { freshDatabase, openPool } from './harness/database.ts';
 
 t.setTimeout(60_000);
 
@@ -462,4 +465,15 @@ t.test('over HTTP', async (t) => {
       [303, 303],
     );
   });
+});
+
+t.test('O8: a transaction somebody broke and said nothing of is no commit', async (t) => {
+  const db = openPool(t, (await freshDatabase(t)).app, 2);
+  const unit = createUnit(db, { id: 'r', address: '127.0.0.1', userAgent: null }, null);
+  const writing = await unit.writing();
+  await run(writing, `INSERT INTO replay_detections (id_hash, expires_at) VALUES ('x', now())`, []);
+  // As the library does here and there.
+  await run(writing, 'SELECT 1 / 0', []).catch(() => undefined);
+  await t.rejects(unit.finish('commit'), { code: '22012' });
+  t.same(await db.$client`SELECT 1 FROM replay_detections`, []);
 });

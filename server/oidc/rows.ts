@@ -30,6 +30,9 @@ export async function run(db: Database, text: string, parameters: Parameter[]): 
   }
 }
 
+/** What broke this transaction, whoever caught it: its commit is a rollback, of which PostgreSQL says nothing. */
+export const brokenBy = (db: Database): unknown => broken.get(db);
+
 export const ACCOUNT_COLUMNS = `
   a.id AS a_id, a.email AS a_email, extract(epoch FROM a.email_verified_at)::float8 AS a_email_verified_at,
   a.name AS a_name, a.claims AS a_claims, a.epoch AS a_epoch, extract(epoch FROM a.updated_at)::float8 AS a_updated_at`;

@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Database, type OpenTransaction, openTransaction } from '../../drizzle/database.ts';
 import { type Entry, insertOf, write } from '../audit/audit.ts';
 import type { By, Op, RequestFacts } from '../lib/op.ts';
-import { type AccountRow, type Parameter, run } from './rows.ts';
+import { type AccountRow, brokenBy, type Parameter, run } from './rows.ts';
 
 export type StoredPayload = Record<string, unknown>;
 
@@ -144,6 +144,8 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
       const [ended, ...answers] = await Promise.allSettled([open?.commit(), ...sent]);
       const fault = [...answers, ended].find((one) => one?.status === 'rejected');
       if (fault) throw fault.reason;
+      const swallowed = open && brokenBy(open.db);
+      if (swallowed) throw swallowed;
     },
   };
   return unit;
