@@ -1,10 +1,8 @@
 // A person's whole way in a real Chromium, against a real server process on an empty data folder: what `npm start`
 // gives. PICTURES=<folder> keeps a picture of every page.
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import t, { type Test } from 'tap';
-import { accessible, launch, openTab } from './harness/chromium.ts';
+import t from 'tap';
+import { launch, look, openTab } from './harness/chromium.ts';
 import { temporaryFolder } from './harness/folders.ts';
 import { type ServerProcess, startServer } from './harness/server.ts';
 
@@ -12,29 +10,6 @@ t.setTimeout(240_000);
 
 const PASSWORD = 'seven quiet herons at dusk';
 const EMAIL = 'ada@example.org';
-const pictures = process.env.PICTURES;
-if (pictures) mkdirSync(pictures, { recursive: true });
-
-let number = 0;
-/** The page is accessible and fits at 320 px, in light and in dark; pictures at three widths when asked for. */
-async function look(t: Test, page: Page, name: string): Promise<void> {
-  const size = page.viewportSize();
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width: 320, height: 640 });
-    await accessible(t, page, `${name}, ${colorScheme}`);
-    if (!pictures) continue;
-    for (const width of [320, 768, 1280]) {
-      await page.setViewportSize({ width, height: width === 320 ? 640 : 800 });
-      const file = `${String(number).padStart(2, '0')}-${name.replace(/\W+/g, '-')}-${width}-${colorScheme}.png`;
-      await page.screenshot({ path: join(pictures, file), fullPage: true });
-    }
-  }
-  number++;
-  await page.emulateMedia({ colorScheme: 'light' });
-  if (size) await page.setViewportSize(size);
-}
-
 const setupLink = (server: ServerProcess): string => {
   const link = server.logs().find((line) => typeof line['Setup link'] === 'string')?.['Setup link'];
   if (typeof link !== 'string') throw new Error('the log shows no setup link');

@@ -1,6 +1,7 @@
 // A real Chromium: the one on the machine (CHROMIUM_PATH, /usr/bin/chromium), else the one inside an npm package.
 // Its own flags, not the package's: those switch web security off.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import packaged from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -65,4 +66,27 @@ export async function accessible(t: Test, page: Page, name: string): Promise<voi
   t.same(found, [], `axe: ${name}`);
   const over = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
   t.ok((over as number) <= 0, `no sideways scrolling: ${name}`);
+}
+
+const pictures = process.env.PICTURES;
+if (pictures) mkdirSync(pictures, { recursive: true });
+
+let number = 0;
+/** The page is accessible and fits at 320 px, in light and in dark; pictures at three widths when asked for. */
+export async function look(t: Test, page: Page, name: string): Promise<void> {
+  const size = page.viewportSize();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: 320, height: 640 });
+    await accessible(t, page, `${name}, ${colorScheme}`);
+    if (!pictures) continue;
+    for (const width of [320, 768, 1280]) {
+      await page.setViewportSize({ width, height: width === 320 ? 640 : 800 });
+      const file = `${String(number).padStart(2, '0')}-${name.replace(/\W+/g, '-')}-${width}-${colorScheme}.png`;
+      await page.screenshot({ path: join(pictures, file), fullPage: true });
+    }
+  }
+  number++;
+  await page.emulateMedia({ colorScheme: 'light' });
+  if (size) await page.setViewportSize(size);
 }
