@@ -76,7 +76,7 @@ export function createApp({ config, db, ring, log }: Store): App {
     pages.register(async (scope) =>
       loginRoutes(scope, { config, db, browser, clients, oidc, lockouts, passwords }),
     );
-    pages.register(async (scope) => consentRoutes(scope, { config, db, browser, clients, oidc }));
+    pages.register(async (scope) => consentRoutes(scope, { config, db, browser, clients, resources, oidc }));
     pages.register(async (scope) => setupRoutes(scope, { config, db, browser, oidc, passwords, log }));
     pages.register(async (scope) => accountRoutes(scope, { config, browser, oidc }));
     if (config.server.demo) pages.register(async (scope) => demoRoutes(scope, { config, db, browser }));

@@ -180,6 +180,8 @@ t.test('what is offered', async (t) => {
       authorization_endpoint: at('/oauth2/authorize'),
       authorization_response_iss_parameter_supported: true,
       claim_types_supported: ['normal'],
+      backchannel_logout_session_supported: true,
+      backchannel_logout_supported: true,
       claims_parameter_supported: true,
       claims_supported: [
         ...[
@@ -198,8 +200,14 @@ t.test('what is offered', async (t) => {
         ...['website', 'zoneinfo'],
       ],
       code_challenge_methods_supported: ['S256'],
+      device_authorization_endpoint: at('/oauth2/device_authorization'),
       end_session_endpoint: at('/oauth2/logout'),
-      grant_types_supported: ['authorization_code', 'refresh_token'],
+      grant_types_supported: [
+        'authorization_code',
+        'client_credentials',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+      ],
       id_token_signing_alg_values_supported: ['ES256', 'EdDSA', 'RS256'],
       introspection_endpoint: at('/oauth2/introspect'),
       issuer: app.issuer,
@@ -233,6 +241,7 @@ t.test('what is offered', async (t) => {
     t.strictSame(paths, [
       '/oauth2/authorize',
       '/oauth2/authorize/:uid',
+      '/oauth2/device_authorization',
       '/oauth2/introspect',
       '/oauth2/jwks',
       '/oauth2/logout',
@@ -278,6 +287,7 @@ t.test('what is offered', async (t) => {
     t.equal(fetch, guarded, 'R55: its requests go where ours go');
     const on = Object.keys(features).filter((name) => features[name]?.enabled);
     t.strictSame(on.toSorted(), [
+      'backchannelLogout',
       'claimsParameter',
       'clientCredentials',
       'deviceFlow',
@@ -934,7 +944,7 @@ t.test('consent', async (t) => {
     const given = (await app.events('consent.given')).filter(({ subject_id }) => subject_id === person.id);
     t.strictSame(
       given.map(({ data }) => data),
-      [{ scopes: ['openid', 'email'], source: 'firstParty' }],
+      [{ scopes: ['openid', 'email'], resources: {}, source: 'firstParty' }],
     );
   });
 

@@ -18,12 +18,15 @@ export interface ConsentProps {
   scopes: readonly { name: string; known: boolean }[];
   /** Names of those not granted before; the others are shown apart. Empty: all of them are shown as asked for. */
   newScopes: readonly string[];
+  /** APIs the app would use in the person’s name. `newScopes`: not granted before; null: all of it was. */
+  apis: readonly { name: string; scopes: readonly string[]; newScopes: readonly string[] | null }[];
   grantDays: number;
   /** Posted with `_csrf` only: sign in as somebody else. */
   switchAction: string | null;
 }
 
 type Scope = ConsentProps['scopes'][number];
+type Api = Pick<ConsentProps['apis'][number], 'name' | 'scopes'>;
 
 function scopeItem(words: Words, { name, known }: Scope): Html {
   const described =
@@ -34,11 +37,32 @@ function scopeItem(words: Words, { name, known }: Scope): Html {
 
 export function consentPage(props: ConsentProps, words: Words = en): Html {
   const fresh = new Set(props.newScopes);
-  const held = fresh.size === 0 ? [] : props.scopes.filter(({ name }) => !fresh.has(name));
+  const nothingNew = fresh.size === 0 && props.apis.every(({ newScopes }) => newScopes === null);
+  const held = nothingNew ? [] : props.scopes.filter(({ name }) => !fresh.has(name));
   const asked = props.scopes.filter((scope) => !held.includes(scope));
+  const heldApis: Api[] = [];
+  const askedApis: Api[] = [];
+  for (const { name, scopes, newScopes } of props.apis) {
+    const before = nothingNew ? [] : scopes.filter((scope) => !newScopes?.includes(scope));
+    if (nothingNew) askedApis.push({ name, scopes });
+    else if (newScopes !== null) askedApis.push({ name, scopes: newScopes });
+    if (before.length > 0 || (newScopes === null && !nothingNew)) heldApis.push({ name, scopes: before });
+  }
+  const holds = held.length + heldApis.length > 0;
   const about = /^https?:/i.test(props.clientUri ?? '') ? safeAddress(props.clientUri ?? '') : null;
-  const list = (scopes: readonly Scope[], kind: string) =>
-    html`<ul class="${kind}">\n${scopes.map((scope) => scopeItem(words, scope))}</ul>`;
+  const list = (scopes: readonly Scope[], apis: readonly Api[], kind: string) =>
+    html`${
+      scopes.length > 0 && html`<ul class="${kind}">\n${scopes.map((scope) => scopeItem(words, scope))}</ul>`
+    }${apis.map(
+      ({ name, scopes }) => html`
+<h2 class="api">${words.consent.api(name)}</h2>
+<ul class="${kind}">
+${
+  scopes.length > 0
+    ? scopes.map((scope) => html`<li><span>${words.consent.otherScope(scope)}</span></li>\n`)
+    : html`<li><span>${words.consent.apiWithoutScopes}</span></li>\n`
+}</ul>`,
+    )}`;
   return frame(words, {
     title: words.consent.title(props.clientName),
     content: html`
@@ -55,9 +79,9 @@ ${
   })
 }
 </div>
-<p>${held.length > 0 ? words.consent.asksMore(props.clientName) : words.consent.asks(props.clientName)}</p>
-${list(asked, 'scopes')}
-${held.length > 0 && html`<p class="quiet">${words.consent.has}</p>\n${list(held, 'scopes held')}`}
+<p>${holds ? words.consent.asksMore(props.clientName) : words.consent.asks(props.clientName)}</p>
+${list(asked, askedApis, 'scopes')}
+${holds && html`<p class="quiet">${words.consent.has}</p>\n${list(held, heldApis, 'scopes held')}`}
 <p class="small">${words.consent.lasts(props.grantDays)} ${props.redirectHost === null ? words.consent.goesToDevice : words.consent.goes(props.redirectHost)}${
       about !== null &&
       html` <a href="${about}" rel="noopener noreferrer" target="_blank">${words.consent.about}</a>`
@@ -83,6 +107,7 @@ const plain: ConsentProps = {
   account: { email: 'ada@example.com', name: 'Ada Lovelace' },
   scopes: known('openid', 'profile', 'email'),
   newScopes: ['openid', 'profile', 'email'],
+  apis: [],
   grantDays: 30,
   switchAction: '/consent/abc/switch',
 };
@@ -106,6 +131,27 @@ export const examples = {
     scopes: known('openid', 'profile', 'email', 'offline_access'),
     newScopes: ['offline_access'],
   },
+  apis: {
+    ...plain,
+    scopes: known('openid', 'offline_access'),
+    newScopes: ['openid', 'offline_access'],
+    apis: [
+      {
+        name: 'Orders',
+        scopes: ['orders:read', 'orders:write'],
+        newScopes: ['orders:read', 'orders:write'],
+      },
+      { name: 'Parcel tracking', scopes: [], newScopes: [] },
+    ],
+  },
+  widerApi: {
+    ...plain,
+    newScopes: [],
+    apis: [
+      { name: 'Orders', scopes: ['orders:read', 'orders:write'], newScopes: ['orders:write'] },
+      { name: 'Parcel tracking', scopes: [], newScopes: null },
+    ],
+  },
   device: { ...plain, redirectHost: null, clientName: 'Living Room TV', clientUri: null },
   hostile: {
     ...plain,
@@ -115,6 +161,7 @@ export const examples = {
     account: { email: "'onmouseover='alert(1)", name: '</script>{{7*7}}' },
     scopes: [...known('openid', 'constructor'), { name: '<svg onload=alert(1)>', known: false }],
     newScopes: ['<svg onload=alert(1)>'],
+    apis: [{ name: '<script>alert(1)</script>', scopes: ['"><img src=x>'], newScopes: ['"><img src=x>'] }],
     switchAction: 'data:text/html,<script>alert(1)</script>',
   },
   longWords: {

@@ -69,6 +69,8 @@ export const en = {
     } as Readonly<Record<string, readonly [what: string, more: string]>>,
     otherScope: (scope: string): Html => html`Use <code>${scope}</code>`,
     otherScopeMore: 'A permission the app defines itself.',
+    api: (api: string): Html => html`At ${name(api)}`,
+    apiWithoutScopes: 'Use it in your name',
     lasts: (days: number): string =>
       `This lasts for ${count(days, 'day', 'days')} at most. You can withdraw it before then on your account page.`,
     goes: (host: string): Html => html`You will be sent back to <bdi><strong>${host}</strong></bdi>.`,

@@ -62,10 +62,12 @@ export const events = {
     'An app could not be told that a session ended.',
   ),
   'logout.retried': event('notice', 'An app shall be told once more that a session ended.'),
-  'consent.given': event<{ scopes: string[]; source: 'person' | 'firstParty' | 'remembered' }>(
-    'info',
-    'An app was given access.',
-  ),
+  'consent.given': event<{
+    scopes: string[];
+    /** Scopes at APIs, by resource indicator. */
+    resources: Record<string, string[]>;
+    source: 'person' | 'firstParty' | 'remembered';
+  }>('info', 'An app was given access.'),
   'consent.refused': event('info', 'A person refused an app.'),
   'consent.revoked': event('notice', 'A person withdrew an app’s access.'),
   'authorization.granted': event<{ scope: string }>('info', 'An authorization code was issued.'),
@@ -80,11 +82,14 @@ export const events = {
   ),
   'device.approved': event<{ scope: string }>('notice', 'A person let a device in.'),
   'device.denied': event<{ error: string }>('notice', 'A device was refused.'),
-  'token.issued': event<{ grantType: string; scope: string; refreshToken: boolean }>(
+  'token.issued': event<{ grantType: string; scope: string; resource?: string; refreshToken: boolean }>(
     'info',
     'Tokens were issued.',
   ),
-  'token.refreshed': event<{ scope: string; replayed: boolean }>('info', 'Tokens were refreshed.'),
+  'token.refreshed': event<{ scope: string; resource?: string; replayed: boolean }>(
+    'info',
+    'Tokens were refreshed.',
+  ),
   'token.refused': event<{ error: string; why: string; grantType: string }>(
     'notice',
     'A token request was refused.',

@@ -7,8 +7,8 @@ import { consentPage } from '../../views/consent.ts';
 import { find as findAccount } from '../accounts/accounts.ts';
 import { claimsByScope } from '../accounts/claims.ts';
 import { entry, write } from '../audit/audit.ts';
-import type { KnownClients } from '../clients/clients.ts';
-import { consentedScopes, lookOf, record } from '../consents/consents.ts';
+import type { ClientRow, KnownClients } from '../clients/clients.ts';
+import { beyond, consented, lookOf, record } from '../consents/consents.ts';
 import { opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
 import { allowFormTarget } from '../http/headers.ts';
@@ -29,12 +29,14 @@ import {
   sessionEpoch,
 } from '../oidc/interactions.ts';
 import type { Oidc } from '../oidc/oidc.ts';
+import { type KnownResources, type ResourceRow, scopesAt } from '../resources/resources.ts';
 
 export interface ConsentParts {
   config: Config;
   db: Database;
   browser: Browser;
   clients: KnownClients;
+  resources: KnownResources;
   oidc: Oidc;
 }
 
@@ -59,9 +61,19 @@ const scopesOfClaims = (claims: readonly string[]): string[] =>
     .filter(([, names]) => (names as readonly string[]).some((name) => claims.includes(name)))
     .map(([scope]) => scope);
 
+interface AskedApi {
+  row: ResourceRow;
+  scopes: string[];
+}
+
+const accessTo = (scopes: string[], apis: readonly AskedApi[]) => ({
+  scopes,
+  resources: Object.fromEntries(apis.map(({ row, scopes }) => [row.id, scopes])),
+});
+
 export function consentRoutes(
   scope: FastifyInstance,
-  { config, db, browser, clients, oidc }: ConsentParts,
+  { config, db, browser, clients, resources, oidc }: ConsentParts,
 ): void {
   oidc.helpPeople(scope);
   browser.guard(scope, (request) => `interaction:${(request.params as { uid?: string }).uid ?? ''}`);
@@ -77,6 +89,17 @@ export function consentRoutes(
     return { session, epoch, app };
   }
 
+  /** The APIs it wants tokens for, as the library lets it (server/oidc/resources.ts), with the scopes asked for there. */
+  async function askedApis(op: Op, state: Interaction, app: ClientRow): Promise<AskedApi[]> {
+    const wanted = (state.params.scope ?? '').split(' ').filter((scope) => app.scopes.includes(scope));
+    const apis: AskedApi[] = [];
+    for (const id of new Set([state.params.resource ?? []].flat())) {
+      const row = app.resources.includes(id) ? await resources.find(id, op.db) : null;
+      if (row) apis.push({ row, scopes: scopesAt(row, wanted) });
+    }
+    return apis;
+  }
+
   scope.get<Uid>('/consent/:uid', async (request, reply) => {
     const { uid } = request.params;
     const op = opOf(db, request);
@@ -85,8 +108,9 @@ export function consentRoutes(
     const { session, app } = await parties(op, state);
     const account = await findAccount(op, session.accountId);
     if (!account) throw new InteractionOver('expired', { clientId: state.clientId, href: beginAgain(state) });
-    const before = await consentedScopes(op, account.id, app.row);
     const asked = [...new Set([...askedScopes(state), ...scopesOfClaims(askedClaims(state))])];
+    const apis = await askedApis(op, state, app.row);
+    const fresh = beyond(accessTo(asked, apis), await consented(op, account.id, app.row));
     const redirectUri = state.params.redirect_uri ?? '';
     allowFormTarget(reply, redirectUri);
     const target = URL.parse(redirectUri);
@@ -100,7 +124,12 @@ export function consentRoutes(
         redirectHost: state.device ? null : target?.host || target?.protocol.replace(/:$/, '') || '',
         account: { email: account.email, name: account.name },
         scopes: asked.map((name) => ({ name, known: true })),
-        newScopes: asked.filter((scope) => !before.includes(scope)),
+        newScopes: fresh.scopes,
+        apis: apis.map(({ row, scopes }) => ({
+          name: row.name,
+          scopes,
+          newScopes: fresh.resources[row.id] ?? null,
+        })),
         grantDays: Math.max(1, Math.round(config.tokens.grantMaxAge / DAY)),
         switchAction: `/consent/${uid}/switch`,
       }),
@@ -121,20 +150,20 @@ export function consentRoutes(
         await write(asPerson, [entry('consent.refused', about, {})]);
         return finish(op, state, { kind: 'abandoned', why: 'the person refused' });
       }
-      const scopes = askedScopes(state);
-      await record(asPerson, session.accountId, app.row, scopes);
+      const access = accessTo(askedScopes(state), await askedApis(op, state, app.row));
+      await record(asPerson, session.accountId, app.row, access);
       const grantId = await grantFor(asPerson, {
         sessionUid: session.uid,
         accountId: session.accountId,
         accountEpoch: epoch,
         clientId: app.row.id,
         look: lookOf(app.row),
-        scopes,
+        access,
         claims: askedClaims(state),
         maxAge: config.tokens.grantMaxAge,
       });
       await write(asPerson, [
-        entry('consent.given', { ...about, grant: grantId }, { scopes, source: 'person' }),
+        entry('consent.given', { ...about, grant: grantId }, { ...access, source: 'person' }),
       ]);
       return finish(op, state, { kind: 'consented', grantId });
     });

@@ -17,15 +17,63 @@ const fingerprint = (client: Pick<ClientRow, 'name' | 'clientUri' | 'redirectUri
 /** What a grant remembers of the app's looks; null for the company's own apps, which ask nothing. */
 export const lookOf = (client: ClientRow): string | null => (client.firstParty ? null : fingerprint(client));
 
-/** The scopes in force; empty when there are none or the app has changed since. */
-export async function consentedScopes(op: Op, accountId: string, client: ClientRow): Promise<string[]> {
+/** What an app may have: of the account, and at APIs by their resource indicators. An API without scopes is one too. */
+export interface Access {
+  scopes: readonly string[];
+  resources: Readonly<Record<string, readonly string[]>>;
+}
+
+const union = (a: readonly string[] = [], b: readonly string[] = []) => [...new Set([...a, ...b])];
+
+/** Both together. */
+export const joined = (a: Access, b: Access) => ({
+  scopes: union(a.scopes, b.scopes),
+  resources: Object.fromEntries(
+    union(Object.keys(a.resources), Object.keys(b.resources)).map((id) => [
+      id,
+      union(a.resources[id], b.resources[id]),
+    ]),
+  ),
+});
+
+/** What is in `wanted` and not in `held`. An API of which nothing is held is there also without scopes. */
+export const beyond = (wanted: Access, held: Access) => ({
+  scopes: wanted.scopes.filter((scope) => !held.scopes.includes(scope)),
+  resources: Object.fromEntries(
+    Object.entries(wanted.resources)
+      .map(([id, scopes]) => [id, scopes.filter((scope) => !held.resources[id]?.includes(scope))] as const)
+      .filter(([id, scopes]) => scopes.length > 0 || held.resources[id] === undefined),
+  ),
+});
+
+/** What is in both. */
+export const common = (a: Access, b: Access) => ({
+  scopes: a.scopes.filter((scope) => b.scopes.includes(scope)),
+  resources: Object.fromEntries(
+    Object.entries(a.resources)
+      .filter(([id]) => b.resources[id] !== undefined)
+      .map(([id, scopes]) => [id, scopes.filter((scope) => b.resources[id]?.includes(scope))]),
+  ),
+});
+
+export const isNothing = ({ scopes, resources }: Access): boolean =>
+  scopes.length === 0 && Object.keys(resources).length === 0;
+
+export const NOTHING: Access = { scopes: [], resources: {} };
+
+/** What is in force; nothing where there is none or the app has changed since. */
+export async function consented(op: Op, accountId: string, client: ClientRow): Promise<Access> {
   const [row] = await op.db
-    .select({ scopes: consents.scopes, fingerprint: consents.clientFingerprint })
+    .select({
+      scopes: consents.scopes,
+      resources: consents.resourceScopes,
+      fingerprint: consents.clientFingerprint,
+    })
     .from(consents)
     .where(
       and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)),
     );
-  return row && row.fingerprint === fingerprint(client) ? row.scopes : [];
+  return row && row.fingerprint === fingerprint(client) ? row : NOTHING;
 }
 
 /**
@@ -39,12 +87,7 @@ export async function lockConsent(op: Op, accountId: string, clientId: string): 
 }
 
 /** Records what a person allowed now; what was in force before becomes history. In the caller's transaction. */
-export async function record(
-  op: Op,
-  accountId: string,
-  client: ClientRow,
-  scopes: readonly string[],
-): Promise<void> {
+export async function record(op: Op, accountId: string, client: ClientRow, access: Access): Promise<void> {
   const mark = fingerprint(client);
   await inTransaction(op, async (op) => {
     await lockConsent(op, accountId, client.id);
@@ -54,8 +97,13 @@ export async function record(
       .where(
         and(eq(consents.accountId, accountId), eq(consents.clientId, client.id), isNull(consents.endedAt)),
       )
-      .returning({ id: consents.id, scopes: consents.scopes, fingerprint: consents.clientFingerprint });
-    const kept = before?.fingerprint === mark ? before.scopes : [];
+      .returning({
+        id: consents.id,
+        scopes: consents.scopes,
+        resources: consents.resourceScopes,
+        fingerprint: consents.clientFingerprint,
+      });
+    const { scopes, resources } = joined(before?.fingerprint === mark ? before : NOTHING, access);
     if (before && before.fingerprint !== mark) {
       await op.db.update(consents).set({ endReason: 'client_changed' }).where(eq(consents.id, before.id));
     }
@@ -63,7 +111,8 @@ export async function record(
       id: randomUUIDv7(),
       accountId,
       clientId: client.id,
-      scopes: [...new Set([...kept, ...scopes])],
+      scopes,
+      resourceScopes: resources,
       clientFingerprint: mark,
       grantedAt: op.now,
     });
@@ -95,6 +144,7 @@ export const listOf = (op: Op, accountId: string, only: 'inForce' | 'all' = 'inF
       clientId: consents.clientId,
       name: clients.name,
       scopes: consents.scopes,
+      resources: consents.resourceScopes,
       grantedAt: consents.grantedAt,
       endedAt: consents.endedAt,
       endReason: consents.endReason,

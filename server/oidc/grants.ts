@@ -1,5 +1,6 @@
 // Grants: what one client may have of one account in one session, and for how long (the absolute end of every
 // chain of refreshes). There is one live grant per session and client; parallel requests meet in its row.
+import { type Access, joined, NOTHING } from '../consents/consents.ts';
 import type { Op } from '../lib/op.ts';
 import { newSecret } from '../lib/secrets.ts';
 import { run } from './rows.ts';
@@ -11,7 +12,7 @@ export interface GrantRequest {
   clientId: string;
   /** What the app looked like to who allowed it (server/consents/consents.ts). */
   look: string | null;
-  scopes: readonly string[];
+  access: Access;
   /** Single claims asked for by the claims parameter. */
   claims: readonly string[];
   /** Seconds from now. */
@@ -28,8 +29,29 @@ const INSERT = `INSERT INTO grants (id, account_id, account_epoch, client_id, se
 
 const union = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])];
 
-const stored = (look: string | null, scopes: readonly string[], claims: readonly string[]): string =>
-  JSON.stringify({ look, openid: { scope: scopes.join(' '), ...(claims.length > 0 ? { claims } : {}) } });
+/** The library's way of writing it: scopes as one text. */
+interface Stored {
+  look: string | null;
+  openid?: { scope?: string; claims?: string[] };
+  resources?: Record<string, string>;
+}
+
+const words = (text = ''): string[] => text.split(' ').filter(Boolean);
+
+function stored(look: string | null, { scopes, resources }: Access, claims: readonly string[]): string {
+  const apis = Object.entries(resources).map(([id, ofApi]) => [id, ofApi.join(' ')]);
+  return JSON.stringify({
+    look,
+    openid: { scope: scopes.join(' '), ...(claims.length > 0 ? { claims } : {}) },
+    ...(apis.length > 0 ? { resources: Object.fromEntries(apis) } : {}),
+  });
+}
+
+/** What a grant as the library holds it allows. */
+export const accessOf = ({ openid, resources = {} }: Pick<Stored, 'openid' | 'resources'>): Access => ({
+  scopes: words(openid?.scope),
+  resources: Object.fromEntries(Object.entries(resources).map(([id, scope]) => [id, words(scope)])),
+});
 
 /** Makes or widens the grant of this session and client, in the caller's transaction; answers its id. */
 export async function grantFor(op: Op, request: GrantRequest): Promise<string> {
@@ -38,14 +60,12 @@ export async function grantFor(op: Op, request: GrantRequest): Promise<string> {
     const now = op.now.toISOString();
     const [row] = await run(op.db, LOCK, [sessionUid, clientId, now, accountId, accountEpoch]);
     if (row?.valid) {
-      const before = row.payload as { look: string | null; openid?: { scope?: string; claims?: string[] } };
+      const before = row.payload as unknown as Stored;
       // What was allowed to an app that looked different is not allowed to this one.
-      const had = before.look === look ? (before.openid ?? {}) : {};
-      const scopes = union(had.scope?.split(' ') ?? [], request.scopes);
-      await run(op.db, WIDEN, [
-        row.id as string,
-        stored(look, scopes, union(had.claims ?? [], request.claims)),
-      ]);
+      const same = before.look === look;
+      const access = joined(same ? accessOf(before) : NOTHING, request.access);
+      const claims = union(same ? (before.openid?.claims ?? []) : [], request.claims);
+      await run(op.db, WIDEN, [row.id as string, stored(look, access, claims)]);
       return row.id as string;
     }
     if (row) await run(op.db, OUTLIVED, [row.id as string, now]);
@@ -57,7 +77,7 @@ export async function grantFor(op: Op, request: GrantRequest): Promise<string> {
       sessionUid,
       now,
       request.maxAge,
-      stored(look, request.scopes, request.claims),
+      stored(look, request.access, request.claims),
     ]);
     if (made) return made.id as string;
     // A parallel request inserted it after our look: take the lock on that one.

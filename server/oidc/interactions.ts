@@ -78,7 +78,8 @@ const SESSION_STANDS = `SELECT a.epoch FROM sessions s
 function restart(params: Params, more: Record<string, string> = {}): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...params, ...more })) {
-    if (value !== undefined) query.set(name, String(value));
+    // Of all parameters `resource` alone may come several times.
+    for (const one of [value ?? []].flat()) query.append(name, String(one));
   }
   return `/oauth2/authorize?${query}`;
 }

@@ -90,13 +90,15 @@ export function noteOutcome(
         grant: token.grantId,
       };
       const scope = text(token.scope);
+      const at = token.aud === undefined ? {} : { resource: String(token.aud) };
       if (grantType === 'refresh_token') {
-        note(entry('token.refreshed', about, { scope, replayed: unit.replayedSuccessor !== null }));
+        note(entry('token.refreshed', about, { scope, ...at, replayed: unit.replayedSuccessor !== null }));
       } else {
         note(
           entry('token.issued', about, {
             grantType,
             scope,
+            ...at,
             refreshToken: entities.RefreshToken !== undefined,
           }),
         );

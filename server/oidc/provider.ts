@@ -12,17 +12,18 @@ import { logoutPage, signedOutPage } from '../../views/logout.ts';
 import { allClaimsOf, claimsByScope } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
 import { type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
-import { consentedScopes, lockConsent, lookOf } from '../consents/consents.ts';
+import { beyond, common, consented, isNothing, lockConsent, lookOf, NOTHING } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { SCOPES } from '../lib/scopes.ts';
 import { mac, sameDigest, sha256 } from '../lib/secrets.ts';
 import { sidOf } from '../logouts/logouts.ts';
 import type { KnownResources } from '../resources/resources.ts';
 import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
-import { grantFor } from './grants.ts';
+import { accessOf, grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
 import {
   accessTokenTtl,
+  askedOfApis,
   beforeRotation,
   describePerson,
   introspectionPolicy,
@@ -114,10 +115,10 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
   // What was granted to an app that has since changed its name or redirect URIs answers nothing (ASVS 10.7).
   const look = lookOf(known.row);
   const held = grant && unit.grants.get(grant.jti)?.look === look ? grant : undefined;
-  const granted = new Set(held?.getOIDCScope().split(' '));
-  const missing = scopesOf(ctx).filter((scope) => !granted.has(scope));
+  const asked = { scopes: scopesOf(ctx), resources: askedOfApis(ctx) };
+  const missing = beyond(asked, held ? accessOf(held as Parameters<typeof accessOf>[0]) : NOTHING);
   const claims = [...ctx.oidc.requestParamClaims].filter((claim) => !held?.getOIDCClaims().includes(claim));
-  if (held && missing.length === 0 && claims.length === 0) return held;
+  if (held && isNothing(missing) && claims.length === 0) return held;
 
   const { firstParty } = known.row;
   if (!firstParty) {
@@ -126,12 +127,11 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
   }
   // What was allowed to the app elsewhere says nothing of this device, which may be anybody's (RFC 8628 5.4).
   const mayRemember = !firstParty && !isDevicePage(ctx);
-  const remembered = mayRemember ? await consentedScopes(unit.op(), account.accountId, known.row) : [];
-  const allowed = firstParty ? missing : remembered;
-  const scopes = missing.filter((scope) => allowed.includes(scope));
+  const remembered = mayRemember ? await consented(unit.op(), account.accountId, known.row) : NOTHING;
+  const access = firstParty ? missing : common(missing, remembered);
   const moreClaims = firstParty ? claims : [];
   const accountEpoch = unit.epochs.get(account.accountId);
-  if ((scopes.length === 0 && moreClaims.length === 0) || accountEpoch === undefined) return held;
+  if ((isNothing(access) && moreClaims.length === 0) || accountEpoch === undefined) return held;
 
   await unit.writing();
   const grantId = await grantFor(unit.op(), {
@@ -140,13 +140,13 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC, { clients, config }: P
     accountEpoch,
     clientId: client.clientId,
     look,
-    scopes,
+    access,
     claims: moreClaims,
     maxAge: config.tokens.grantMaxAge,
   });
   const about = { subject: account.accountId, client: client.clientId, session: session.uid, grant: grantId };
   unit.entries.push(
-    entry('consent.given', about, { scopes, source: firstParty ? 'firstParty' : 'remembered' }),
+    entry('consent.given', about, { ...access, source: firstParty ? 'firstParty' : 'remembered' }),
   );
   unit.grants.delete(grantId);
   return provider.Grant.find(grantId);
@@ -210,6 +210,14 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
 
   const consent = prompts.get('consent');
   if (!consent) throw new Error('the library has no consent prompt');
+  // The library asks about scopes alone; a token without any is good at an API, too.
+  consent.checks.add(
+    new Check('api_not_granted', 'requested resource not granted', 'consent_required', ({ oidc }) =>
+      Object.keys(oidc.resourceServers ?? {}).some((id) => oidc.grant?.resources?.[id] === undefined)
+        ? Check.REQUEST_PROMPT
+        : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
   consent.checks.add(
     new Check('device', 'a device asks for access', 'interaction_required', (ctx) =>
       isDevicePage(ctx) &&

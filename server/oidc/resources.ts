@@ -5,7 +5,7 @@ import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provid
 import type { Config } from '../../config/options.ts';
 import type { KnownClients } from '../clients/clients.ts';
 import { sidOf } from '../logouts/logouts.ts';
-import { type KnownResources, LONGEST_JWT } from '../resources/resources.ts';
+import { type KnownResources, LONGEST_JWT, scopesAt } from '../resources/resources.ts';
 import type { ExtraMetadata } from './metadata.ts';
 import { unitOf } from './unit.ts';
 
@@ -57,8 +57,7 @@ export const resourceIndicators = ({ resources }: Pick<ResourceParts, 'resources
     if (!rulesOf(client).resources?.includes(indicator)) throw noTarget();
     const row = await resources.find(indicator, unitOf().db());
     if (!row) throw noTarget();
-    const ofClient = wordsOf(client.scope);
-    const scopes = row.scopes.filter((scope) => ofClient.includes(scope));
+    const scopes = scopesAt(row, wordsOf(client.scope));
     if (isMachine(ctx)) refuseStrangeScopes(ctx, scopes);
     return {
       audience: row.id,
@@ -69,6 +68,15 @@ export const resourceIndicators = ({ resources }: Pick<ResourceParts, 'resources
     };
   },
 });
+
+/** What an authorization request asks of the APIs it names. */
+export const askedOfApis = ({ oidc }: KoaContextWithOIDC): Record<string, string[]> =>
+  Object.fromEntries(
+    Object.entries(oidc.resourceServers ?? {}).map(([id, { scope }]) => [
+      id,
+      wordsOf(scope).filter((one) => oidc.requestParamScopes.has(one)),
+    ]),
+  );
 
 /**
  * Before a refresh token is spent: can it be served at all? Refused afterwards, the app would be left with a spent

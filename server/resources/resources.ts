@@ -187,6 +187,10 @@ export const named = (op: Op, ids: readonly string[]): Promise<ResourceRow[]> =>
         .from(resources)
         .where(and(inArray(resources.id, [...ids]), isNull(resources.disabledAt)));
 
+/** Of the scopes an app may ask for, those of this API. */
+export const scopesAt = (api: Pick<ResourceRow, 'scopes'>, allowed: readonly string[]): string[] =>
+  api.scopes.filter((scope) => allowed.includes(scope));
+
 export type KnownResources = Known<ResourceRow>;
 
 /** APIs that are not disabled, in memory. */
