@@ -239,17 +239,21 @@ export function createDeviceCodes({ config, lockouts }: DeviceStoreParts, shared
   };
 }
 
-/** What the library's state of the page's form is, and our form token beside it. */
+/** Our form token, checked before the library sees the form, and the library's own. */
 interface PageForm {
   action: string;
   csrf: string;
   xsrf: string;
 }
 
+const stateOf = (ctx: KoaContextWithOIDC) => ctx.oidc.session as unknown as { state: object | undefined };
+
 function formOf(ctx: KoaContextWithOIDC, unit: Unit): PageForm {
-  const { state } = ctx.oidc.session as unknown as { state?: { secret?: string } };
-  if (!state?.secret || unit.device === null) throw new Error('a device page without a form token');
-  return { action: DEVICE_PAGE, csrf: unit.device.csrf, xsrf: state.secret };
+  if (unit.device === null) throw new Error('a device page without a form token');
+  const { csrf } = unit.device;
+  // The library makes another one for each page, and the form of the tab before would be good no longer.
+  stateOf(ctx).state = { secret: csrf };
+  return { action: DEVICE_PAGE, csrf, xsrf: csrf };
 }
 
 function show(ctx: KoaContextWithOIDC, page: Html, status: number): void {
@@ -260,7 +264,7 @@ function show(ctx: KoaContextWithOIDC, page: Html, status: number): void {
 
 /** No form on the page: its state is dropped, so that a browser without a session is not given one. */
 function withoutForm(ctx: KoaContextWithOIDC): void {
-  (ctx.oidc.session as unknown as { state: unknown }).state = undefined;
+  stateOf(ctx).state = undefined;
 }
 
 const linkWith = (userCode: string): string =>
