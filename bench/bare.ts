@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import Provider, { type Adapter, type Configuration } from 'oidc-provider';
-import { CLIENT, PATHS, REDIRECT_URI } from './visitor.ts';
+import { API, CLIENT, PATHS, REDIRECT_URI } from './visitor.ts';
 
 export interface Person {
   id: string;
@@ -43,7 +43,7 @@ export function serveBare({ adapter, find, signIn }: Bare): void {
         client_id: CLIENT,
         client_secret: BENCH_SECRET,
         redirect_uris: [REDIRECT_URI],
-        grant_types: ['authorization_code', 'refresh_token'],
+        grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
         response_types: ['code'],
         id_token_signed_response_alg: 'ES256',
       },
@@ -61,8 +61,19 @@ export function serveBare({ adapter, find, signIn }: Bare): void {
     conformIdTokenClaims: false,
     cookies: { keys: ['a key of a bench'] },
     features: {
+      clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: () => true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({
+          audience: API,
+          scope: '',
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 900,
+          jwt: { sign: { alg: 'ES256' } },
+        }),
+      },
       revocation: { enabled: true },
     },
     pkce: { required: () => true },

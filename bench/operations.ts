@@ -3,6 +3,7 @@
 import { type Lane, load, pace, type Sample, type Watched } from './load.ts';
 import { PEOPLE, type Target } from './servers.ts';
 import {
+  API,
   authorizePath,
   type Browser,
   basic,
@@ -64,6 +65,16 @@ const introspection: Make = (target, { wire, tokens }) => {
   };
 };
 
+/** A JWT in the app's own name, signed for each request. */
+const machine: Make = (target, { wire }) => {
+  const form = new URLSearchParams({ grant_type: 'client_credentials', resource: API });
+  const request = formRequest(target.host, PATHS.token, String(form), basic(target));
+  return async () => {
+    const { body } = expectStatus(await wire.ask(request), 200);
+    if (!body.includes('"access_token":"eyJ')) throw new Error(`no JWT: ${body}`);
+  };
+};
+
 const repeat =
   (requestOf: (target: Target, seat: Seat) => string): Make =>
   (target, seat) => {
@@ -80,6 +91,7 @@ const signIn: Make = (target, seat) => async () => {
 export const operations: Readonly<Record<string, Make>> = {
   discovery: repeat(({ host }) => getRequest(host, '/.well-known/openid-configuration')),
   jwks: repeat(({ host }) => getRequest(host, PATHS.jwks)),
+  machine,
   introspection,
   userinfo: repeat(({ host }, { tokens }) =>
     getRequest(host, PATHS.userinfo, `Authorization: Bearer ${tokens.access}\r\n`),
@@ -133,7 +145,7 @@ export async function hire(target: Target, postmaster: number | null): Promise<C
     const lanes = besides.map((seat) => signIn(target, seat));
     const [sample, signIns] = await Promise.all([
       load(
-        seats.map((seat) => introspection(target, seat)),
+        seats.map((seat) => machine(target, seat)),
         seconds,
         watched,
       ),

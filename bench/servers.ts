@@ -11,10 +11,11 @@ import { create as createAccount } from '../server/accounts/accounts.ts';
 import { create as createClient } from '../server/clients/clients.ts';
 import { systemOp } from '../server/lib/op.ts';
 import { loadArgon2 } from '../server/passwords/argon2.ts';
+import { create as createResource } from '../server/resources/resources.ts';
 import { urlOf } from '../test/harness/database.ts';
 import { freePort, newKey } from '../test/harness/server.ts';
 import type { Databases, Fresh } from './databases.ts';
-import { type App, CLIENT, emailOf, getRequest, PASSWORD, REDIRECT_URI } from './visitor.ts';
+import { API, type App, CLIENT, emailOf, getRequest, PASSWORD, REDIRECT_URI } from './visitor.ts';
 import { openWire } from './wire.ts';
 
 export type Name = 'ours' | 'bound' | 'ceiling';
@@ -134,9 +135,17 @@ export async function seed(connection: Connection): Promise<string> {
     for (let at = 0; at < PEOPLE; at++) {
       await createAccount(op, { email: emailOf(at), name: 'Pat Person', passwordHash: phc, by: 'cli' });
     }
+    await createResource(op, { id: API, name: 'Bench API' });
     const { secret } = await createClient(
       op,
-      { id: CLIENT, name: 'Bench', redirectUris: [REDIRECT_URI], firstParty: true },
+      {
+        id: CLIENT,
+        name: 'Bench',
+        redirectUris: [REDIRECT_URI],
+        firstParty: true,
+        grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+        resources: [API],
+      },
       'cli',
     );
     return secret ?? '';

@@ -201,7 +201,7 @@ function words(figures: {
       ? []
       : [
           '',
-          `Sign-ins beside the traffic of the row ${MIXED} (introspection)`,
+          `Sign-ins beside the traffic of the row ${MIXED} (machine)`,
           '',
           table(
             ['server', 'per second', 'p50 ms', 'p99 ms', 'not begun'],

@@ -6,6 +6,8 @@ import type { Answer, Wire } from './wire.ts';
 export const PASSWORD = 'correct horse battery staple 9';
 export const CLIENT = 'bench-app';
 export const REDIRECT_URI = 'https://app.example/callback';
+/** The API whose tokens are JWTs. */
+export const API = 'https://api.example/';
 export const emailOf = (person: number): string => `person-${person}@example.org`;
 
 /** Where every server under test has the endpoints of the protocol. */
