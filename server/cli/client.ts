@@ -1,5 +1,5 @@
 // Relying apps from the command line. A secret is printed when it is made and can never be read again.
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   addSecret,
   type ClientRow,
@@ -12,12 +12,13 @@ import {
   removeSecret,
   SIGNING_ALGS,
   secretsOf,
+  setResource,
 } from '../clients/clients.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { SCOPES } from '../lib/scopes.ts';
 import { withStore } from './open.ts';
-import { command, facts, group, minute, prints, table, UsageError } from './terminal.ts';
+import { asFacts, command, facts, group, minute, prints, several, table, UsageError } from './terminal.ts';
 
 interface CreateOptions {
   redirectUri?: string[];
@@ -25,6 +26,8 @@ interface CreateOptions {
   public?: true;
   native?: true;
   device?: true;
+  clientCredentials?: true;
+  resource?: string[];
   secretInBody?: true;
   postLogoutRedirectUri?: string[];
   backchannelLogoutUri?: string;
@@ -39,6 +42,19 @@ interface CreateOptions {
   pkce: boolean;
   nonce: boolean;
   accessTokenTtl?: string;
+}
+
+/** A device alone has no browser to come back to, and an app in its own name has no people. */
+function grantTypesOf({ redirectUri, device, clientCredentials }: CreateOptions): { grantTypes?: string[] } {
+  if (!device && !clientCredentials) return {};
+  return {
+    grantTypes: [
+      ...(redirectUri ? ['authorization_code'] : []),
+      ...(redirectUri || device ? ['refresh_token'] : []),
+      ...(device ? [DEVICE_CODE] : []),
+      ...(clientCredentials ? ['client_credentials'] : []),
+    ],
+  };
 }
 
 function newClient(name: string, options: CreateOptions): NewClient {
@@ -58,15 +74,8 @@ function newClient(name: string, options: CreateOptions): NewClient {
     public: options.public === true,
     firstParty: options.firstParty === true,
     ...(options.native ? { applicationType: 'native' } : {}),
-    // A device alone has no browser to come back to.
-    ...(options.device
-      ? {
-          grantTypes: [
-            ...(options.redirectUri ? ['authorization_code'] : []),
-            ...['refresh_token', DEVICE_CODE],
-          ],
-        }
-      : {}),
+    ...grantTypesOf(options),
+    ...(options.resource ? { resources: options.resource } : {}),
     ...(options.secretInBody ? { tokenEndpointAuthMethod: 'client_secret_post' } : {}),
     // The room refuses what is none of its algorithms, and names them.
     ...(options.alg
@@ -95,6 +104,7 @@ const shown = (client: ClientRow) => ({
   backchannel_logout_session_required: client.backchannelLogoutSessionRequired,
   allowed_origins: client.allowedOrigins,
   scopes: client.scopes,
+  resources: client.resources,
   response_modes: client.responseModes,
   id_token_signed_response_alg: client.idTokenSignedResponseAlg,
   require_pkce: client.requirePkce,
@@ -104,18 +114,6 @@ const shown = (client: ClientRow) => ({
   refresh_token_idle: client.refreshTokenIdle,
   created_at: client.createdAt,
 });
-
-const asFacts = (json: object): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(json).map(([name, value]) => [
-      name,
-      Array.isArray(value)
-        ? value.join(' ') || '-'
-        : value instanceof Date
-          ? minute(value)
-          : String(value ?? 'default'),
-    ]),
-  );
 
 const ONCE = 'The secret is shown this once; only its hash is kept.';
 
@@ -199,9 +197,17 @@ const removeClientSecret = (id: string, options: { hint?: string }) =>
     return { json: { client_id: id, removed: hint }, text: `The secret that ends in ${hint} is removed.` };
   });
 
-/** May be given again and again. A list of values behind one flag would swallow the name that follows. */
-const several = (flag: string, says: string) =>
-  new Option(flag, says).argParser((value: string, before: string[] = []) => [...before, value]);
+const addResource = (id: string, uri: string, { scope = [] }: { scope?: string[] }) =>
+  withStore(async (op) => {
+    const client = await setResource(op, id, uri, scope);
+    return { json: shown(client), text: `The app may ask for ${[uri, ...scope].join(' ')}.` };
+  });
+
+const removeResource = (id: string, uri: string) =>
+  withStore(async (op) => {
+    const client = await setResource(op, id, uri, null);
+    return { json: shown(client), text: `The app gets no more tokens for ${uri}.` };
+  });
 
 export function add(program: Command): void {
   const client = group(program, 'client', 'Registers and shows apps, and changes their secrets.');
@@ -219,12 +225,22 @@ export function add(program: Command): void {
       '--device',
       'it also runs on devices without a browser or keyboard, which show a code (RFC 8628); then --redirect-uri may be left out',
     )
+    .option(
+      '--client-credentials',
+      'it also gets tokens in its own name; without --redirect-uri and --device, only so',
+    )
     .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
     .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))
     .option('--backchannel-logout-uri <uri>', 'where it is told that a session of a person has ended')
     .option('--no-backchannel-session', 'it is told who, not which session: it ends all it has of the person')
     .addOption(several('--origin <origin>', 'browser origins that may call the token and userinfo endpoints'))
-    .addOption(several('--scope <scope>', `what it may ask for: ${SCOPES.join(', ')}; all of them otherwise`))
+    .addOption(
+      several(
+        '--scope <scope>',
+        `what it may ask for: ${SCOPES.join(', ')}, all of them otherwise; and scopes of its APIs`,
+      ),
+    )
+    .addOption(several('--resource <uri>', 'an API it may ask tokens for (gatehouse resource create)'))
     .addOption(
       several('--response-mode <mode>', `${RESPONSE_MODES.join(', ')}; query and form_post otherwise`),
     )
@@ -241,4 +257,9 @@ export function add(program: Command): void {
   command(secret, 'remove <client_id>', 'Removes a secret: the older of two, or the one named.')
     .option('--hint <characters>', 'its last four characters')
     .action(prints(removeClientSecret));
+  const resource = group(client, 'resource', 'Changes the APIs an app may ask tokens for.');
+  command(resource, 'add <client_id> <uri>', 'Lets an app ask tokens for an API, with these of its scopes.')
+    .addOption(several('--scope <scope>', 'a scope of the API; may be given several times'))
+    .action(prints(addResource));
+  command(resource, 'remove <client_id> <uri>', 'Takes an API from an app.').action(prints(removeResource));
 }

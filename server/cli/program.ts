@@ -7,6 +7,7 @@ const groups: Readonly<Record<string, () => Promise<{ add(program: Command): voi
   'setup-link': () => import('./setup-link.ts'),
   account: () => import('./account.ts'),
   client: () => import('./client.ts'),
+  resource: () => import('./resource.ts'),
   keys: () => import('./keys.ts'),
   logout: () => import('./logout.ts'),
   doctor: () => import('./doctor.ts'),

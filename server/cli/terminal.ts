@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { Problem } from '../lib/problems.ts';
 
 /** What a command found or did. */
@@ -30,6 +30,10 @@ export const command = (parent: Command, usage: string, says: string): Command =
 /** A command that only has commands. Alone it is a question. */
 export const group = (parent: Command, name: string, says: string): Command =>
   parent.command(name).description(says);
+
+/** May be given again and again. A list of values behind one flag would swallow the name that follows. */
+export const several = (flag: string, says: string) =>
+  new Option(flag, says).argParser((value: string, before: string[] = []) => [...before, value]);
 
 /** The action of a command: prints what `work` returns. */
 export function prints<A extends unknown[]>(work: (...args: A) => Promise<Result>) {
@@ -73,6 +77,19 @@ export function facts(pairs: Readonly<Record<string, string>>): string {
 /** `2026-11-20 13:45` in UTC; a dash where there is none. */
 export const minute = (at: Date | null): string =>
   at === null ? '-' : at.toISOString().slice(0, 16).replace('T', ' ');
+
+/** Settings as facts: lists in one line, what is not set as `default`. */
+export const asFacts = (json: object): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(json).map(([name, value]) => [
+      name,
+      Array.isArray(value)
+        ? value.join(' ') || '-'
+        : value instanceof Date
+          ? minute(value)
+          : String(value ?? 'default'),
+    ]),
+  );
 
 const SENTENCES: ReadonlySet<string> = new Set([
   'Problem',

@@ -62,7 +62,7 @@ async function checkResources(
   { resources = [], scopes }: Pick<typeof clients.$inferInsert, 'resources' | 'scopes'>,
 ): Promise<void> {
   const details: Record<string, string> = {};
-  const there = await named(op, resources);
+  const there = (await named(op, resources)).filter(({ disabledAt }) => disabledAt === null);
   const missing = resources.find((id) => !there.some((one) => one.id === id));
   if (missing !== undefined)
     details.resources = `${quoted(missing)} is not an API that is registered here, or it is disabled`;
@@ -71,6 +71,41 @@ async function checkResources(
   if (strange !== undefined && missing === undefined)
     details.scopes = `${quoted(strange)} is a scope of none of its APIs`;
   refuse(details);
+}
+
+/**
+ * Lets an app ask tokens for an API with these of its scopes, in place of those it had there; null: none any more.
+ * Tokens that are out live to their end.
+ */
+export async function setResource(
+  op: Op,
+  clientId: string,
+  resource: string,
+  scopes: readonly string[] | null,
+): Promise<ClientRow> {
+  return inTransaction(op, async (op) => {
+    const [before] = await op.db.select().from(clients).where(eq(clients.id, clientId)).for('update');
+    if (!before) throw new Problem('client.notFound');
+    if (scopes === null && !before.resources.includes(resource)) throw new Problem('resource.notFound');
+    if (scopes !== null) await checkResources(op, { resources: [resource], scopes: [...scopes] });
+    const others = before.resources.filter((id) => id !== resource);
+    const elsewhere: string[] = [...SCOPES, ...(await named(op, others)).flatMap((one) => one.scopes)];
+    const kept = before.scopes.filter((scope) => elsewhere.includes(scope));
+    const [row] = await op.db
+      .update(clients)
+      .set({
+        resources: scopes === null ? others : [...others, resource],
+        scopes: [...new Set([...kept, ...(scopes ?? [])])],
+        updatedAt: op.now,
+        version: sql`version + 1`,
+      })
+      .where(eq(clients.id, clientId))
+      .returning();
+    if (!row) throw new Error('update returned no row');
+    await write(op, [entry('client.changed', { client: clientId }, { fields: ['resources', 'scopes'] })]);
+    await announce(op, clientId);
+    return row;
+  });
 }
 
 /** What a new issuer or release may change in them. */

@@ -178,14 +178,12 @@ export async function find(op: Op, id: string): Promise<ResourceRow | null> {
 export const list = (op: Op): Promise<ResourceRow[]> =>
   op.db.select().from(resources).orderBy(asc(resources.createdAt)).limit(1000);
 
-/** Those of the named APIs that exist and are not disabled. */
+/** Those of the named APIs that exist, disabled ones too. */
 export const named = (op: Op, ids: readonly string[]): Promise<ResourceRow[]> =>
-  ids.length === 0
-    ? Promise.resolve([])
-    : op.db
-        .select()
-        .from(resources)
-        .where(and(inArray(resources.id, [...ids]), isNull(resources.disabledAt)));
+  op.db
+    .select()
+    .from(resources)
+    .where(inArray(resources.id, [...ids]));
 
 /** Of the scopes an app may ask for, those of this API. */
 export const scopesAt = (api: Pick<ResourceRow, 'scopes'>, allowed: readonly string[]): string[] =>
