@@ -12,7 +12,9 @@ import type { Database } from '../drizzle/database.ts';
 import { disable, setPassword, signOutEverywhere } from '../server/accounts/accounts.ts';
 import type { NewClient } from '../server/clients/clients.ts';
 import { list, rescue } from '../server/logouts/logouts.ts';
+import { purge } from '../server/oidc/jobs.ts';
 import { createPasswords } from '../server/passwords/passwords.ts';
+import { expire } from '../server/sessions/sessions.ts';
 import { authorizePath, pkce, startApp, type TestClient, tokenRequest, tokens } from './harness/app.ts';
 import type { Visitor } from './harness/browser.ts';
 import { atOnce, type Cast, codeFor, cookieHeader, redeem, startFleet } from './harness/fleet.ts';
@@ -435,6 +437,26 @@ t.test('one server', async (t) => {
     t.equal(receiver.of(client.id).length, 1);
   });
 
+  await t.test(
+    'P6: an app whose access has run out while the session goes on is told all the same',
+    async (t) => {
+      const client = await told(app, receiver);
+      const { browser, person } = await session([client]);
+      await app.db
+        .$client`UPDATE grants SET expires_at = now() - interval '3 days' WHERE account_id = ${person.id}`;
+      await purge(app.op());
+      await signOut(browser);
+      await settled(app.db, client.id, 'delivered');
+      await purge(app.op());
+      const left = await app.db.$client`SELECT 1 FROM grants WHERE account_id = ${person.id}`;
+      t.equal(left.length, 0, 'and then its grant is not needed any more');
+      await app.db
+        .$client`UPDATE logout_deliveries SET created_at = now() - interval '31 days' WHERE client_id = ${client.id}`;
+      await purge(app.op());
+      t.same(await rowsOf(app.db, client.id), [], 'nor, a month later, what it was told');
+    },
+  );
+
   await t.test('P6: they are listed, by app and by state, the latest first', async (t) => {
     const all = await list(app.op(), { limit: 1000 });
     t.equal(all.length, (await rowsOf(app.db)).length);
@@ -613,16 +635,18 @@ t.test('two servers on one database', async (t) => {
     `P6: twenty sessions end at once in several ways, ${ROUNDS} times, each app is told of each once`,
     async (t) => {
       const clients = [await told(fleet, receiver), await told(fleet, receiver)] as const;
+      const reasons = new Set<string>();
       for (let round = 0; round < ROUNDS; round++) {
         const people = await Promise.all(Array.from({ length: 10 }, () => fleet.person()));
         const uids = await Promise.all(
           people.flatMap(({ id }) => [plant(db, id, clients), plant(db, id, clients)]),
         );
-        // Both servers look for what has expired, while all of it is ended by hand as well.
+        // All of it has expired, and is ended by hand as well.
         await db.$client`UPDATE sessions SET expires_at = now() WHERE uid = ANY(${uids})`;
         await Promise.all([
           ...people.map(({ id }) => signOutEverywhere(fleet.op(), id, 'operator')),
-          db.$client`UPDATE schedules SET due_at = now() WHERE name = 'sessions.expire'`,
+          expire(fleet.op(), 86_400),
+          expire(fleet.op(), 86_400),
         ]);
         await until(
           `round ${round}: all are told`,
@@ -640,10 +664,12 @@ t.test('two servers on one database', async (t) => {
           if (tries.length !== 1 || row.attempts !== 1)
             t.fail(`round ${round}: ${tries.length} of ${row.attempts} tries arrived`);
         }
+        for (const { reason } of rows) reasons.add(reason);
         const [ended] = await db.$client`SELECT count(*)::int AS n FROM audit_events
         WHERE type = 'session.ended' AND session_uid = ANY(${uids})`;
         t.equal(ended?.n, 20, `round ${round}: each ended once`);
       }
+      t.same([...reasons].sort(), ['idle', 'operator'], 'each kind of ending was the first at times');
     },
   );
 

@@ -23,7 +23,15 @@ const tasks: { text: string; keep: number }[] = [
   { text: expired('authorization_codes', 'id_hash'), keep: DAY },
   { text: expired('device_codes', 'id_hash'), keep: DAY },
   { text: expired('refresh_tokens', 'id_hash'), keep: DAY },
-  { text: expired('grants', 'id'), keep: DAY },
+  // Those of a session say which apps are to be told of its end.
+  {
+    text: expired(
+      'grants',
+      'id',
+      'NOT EXISTS (SELECT FROM sessions s WHERE s.uid = session_uid AND s.ended_at IS NULL) AND expires_at',
+    ),
+    keep: DAY,
+  },
   { text: expired('sessions', 'uid'), keep: DAY },
   // Nobody's: there is nothing to recognise later.
   { text: expired('sessions', 'uid', 'account_id IS NULL AND expires_at'), keep: 0 },
