@@ -60,10 +60,15 @@ const TOKEN_COLUMNS = `
   g.client_id AS g_client_id, s.uid AS s_uid, s.payload->'authorizations' AS s_authorizations,
   extract(epoch FROM s.expires_at)::int AS s_exp, ${ACCOUNT_COLUMNS}`;
 
+/**
+ * Compared with IS NOT DISTINCT FROM, which no index serves: with `=` a plan made for small tables goes through all
+ * sessions of the account, instead of to the one.
+ */
 const TOKEN_LIFE = `
   JOIN accounts a ON a.id = t.account_id AND a.epoch = t.account_epoch AND a.disabled_at IS NULL
-  JOIN grants g ON g.id = t.grant_id AND g.account_id = t.account_id AND g.revoked_at IS NULL AND g.account_epoch = a.epoch
-  LEFT JOIN sessions s ON s.uid = t.session_uid AND s.account_id = t.account_id AND s.ended_at IS NULL
+  JOIN grants g ON g.id = t.grant_id AND g.account_id IS NOT DISTINCT FROM t.account_id AND g.revoked_at IS NULL
+    AND g.account_epoch = a.epoch
+  LEFT JOIN sessions s ON s.uid = t.session_uid AND s.account_id IS NOT DISTINCT FROM t.account_id AND s.ended_at IS NULL
     AND s.expires_at > $2::timestamptz
   WHERE t.id_hash = $1 AND (s.uid IS NOT NULL OR NOT t.session_bound)`;
 
