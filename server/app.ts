@@ -46,19 +46,14 @@ export function createApp({ config, db, ring, log }: Store): App {
   // An issuer on plain http is this machine's own: apps in development are beside it.
   const egress = createEgress(config.egress, { log, loopback: issuer.startsWith('http:') });
   const keys = createKeys(config.keys, { ring, log });
-  const logouts = createLogouts({
-    issuer,
-    timeout: config.egress.timeout,
-    egress,
-    subjectOf: (_client, accountId) => accountId,
-    log,
-  });
   const passwords = createPasswords(config.passwords, { words: serviceWords(issuer) });
   const lockouts = createLockouts(config.lockouts);
   const resources = createKnownResources(db);
   const clients = createKnownClients(db);
   const browser = createBrowser(issuer, config.secrets.cookieKeys);
   const oidc = createOidc({ config, db, clients, resources, lockouts, browser, log, fetch: egress.fetch });
+  const { timeout } = config.egress;
+  const logouts = createLogouts({ issuer, timeout, egress, subjectOf: oidc.subjectOf, log });
 
   jobs.every('keys', Math.min(KEY_UPKEEP, config.keys.rotateEvery), (op) => keys.ensure(op));
   jobs.every('audit-partitions', PARTITION_UPKEEP, async (op) => {

@@ -12,7 +12,7 @@ import { expiredPage, problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { signOutEverywhere } from '../accounts/accounts.ts';
 import { entry } from '../audit/audit.ts';
-import type { KnownClients } from '../clients/clients.ts';
+import type { ClientRow, KnownClients } from '../clients/clients.ts';
 import type { Egress } from '../egress/egress.ts';
 import { factsOf, opOf } from '../http/arrival.ts';
 import type { Browser } from '../http/browser.ts';
@@ -410,6 +410,9 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
     },
 
     signedIn,
+
+    /** The `sub` by which an app knows an account. */
+    subjectOf: (_client: ClientRow, accountId: string): string => accountId,
 
     /** What interactions are bound to: the hash of the browser cookie, set now if there is none. */
     browserHash: (request: FastifyRequest, reply: FastifyReply): Buffer => sha256(browser.id(request, reply)),
