@@ -6,6 +6,11 @@ import { type Html, html, type Value } from './html.ts';
 import type { Way } from './problem.ts';
 import { en, type Words } from './words.ts';
 
+interface Api {
+  name: string;
+  scopes: readonly string[];
+}
+
 export interface AccountProps {
   account: { email: string; name: string | null };
   /** Times are ISO 8601. `endAction` is posted with `_csrf` only; without it the session has no button. */
@@ -20,9 +25,21 @@ export interface AccountProps {
   /** `since` is ISO 8601. `withdrawAction` is posted with `_csrf` only; without it the app has no button. */
   apps: readonly {
     name: string;
-    scopes: readonly string[];
+    /** Null: nobody had to allow it. */
+    scopes: readonly string[] | null;
+    /** APIs it uses in the person’s name. */
+    apis: readonly Api[];
     since: string;
     withdrawAction?: string | null;
+  }[];
+  /** What was allowed before and is so no more. Times are ISO 8601. */
+  history: readonly {
+    name: string;
+    scopes: readonly string[];
+    apis: readonly Api[];
+    since: string;
+    until: string;
+    why: string;
   }[];
   isAdministrator: boolean;
   /** Leads to the question whether to sign out. */
@@ -44,8 +61,18 @@ function moment(words: Words, iso: string, precision: 'day' | 'minute'): Html {
   return html`<time datetime="${time.toISOString()}">${text}${precision === 'minute' && ' UTC'}</time>`;
 }
 
+const scopeList = (scopes: readonly string[]): Html[] => scopes.map((scope) => html`<code>${scope}</code> `);
+
+/** One line for what comes before, and one for each API. */
+const allowed = (
+  words: Words,
+  before: Value,
+  { scopes, apis }: { scopes: readonly string[] | null; apis: readonly Api[] },
+): Html => html`<p class="small quiet">${before} · ${scopes === null ? words.account.ownApp : scopeList(scopes)}</p>
+${apis.map((api) => html`<p class="small quiet">${words.account.at(api.name)} ${scopeList(api.scopes)}</p>\n`)}`;
+
 export function accountPage(props: AccountProps, words: Words = en): Html {
-  const { account, sessions, apps, links } = props;
+  const { account, sessions, apps, history, links } = props;
   const end = (action: string | null | undefined, label: string, spoken: string): Value =>
     action !== null &&
     action !== undefined &&
@@ -85,12 +112,24 @@ ${
 ${apps.map(
   (app) => html`<li><div>
 <p><strong><bdi>${app.name}</bdi></strong></p>
-<p class="small quiet">${words.account.since} ${moment(words, app.since, 'day')} · ${app.scopes.map((scope) => html`<code>${scope}</code> `)}</p>
-</div>${end(app.withdrawAction, words.account.withdraw, words.account.withdrawLabel(app.name))}</li>
+${allowed(words, html`${words.account.since} ${moment(words, app.since, 'day')}`, app)}</div>${end(app.withdrawAction, words.account.withdraw, words.account.withdrawLabel(app.name))}</li>
 `,
 )}</ul>`
 }
 </section>
+${
+  history.length > 0 &&
+  html`<section class="card">
+<h2>${words.account.history}</h2>
+<ul class="rows">
+${history.map(
+  (one) => html`<li><div>
+<p><strong><bdi>${one.name}</bdi></strong></p>
+${allowed(words, html`${moment(words, one.since, 'minute')} – ${moment(words, one.until, 'minute')} · ${one.why}`, one)}</div></li>
+`,
+)}</ul>
+</section>`
+}
 ${
   links.length > 0 &&
   html`<section class="card">
@@ -128,10 +167,41 @@ const plain: AccountProps = {
     {
       name: 'Field Notes',
       scopes: ['openid', 'profile', 'email'],
+      apis: [{ name: 'Orders', scopes: ['orders:read', 'orders:write'] }],
       since: '2026-10-02T10:00:00Z',
       withdrawAction: '/account/apps/1/withdraw',
     },
-    { name: 'Grafana', scopes: ['openid', 'email', 'offline_access'], since: '2026-11-01T10:00:00Z' },
+    {
+      name: 'Grafana',
+      scopes: ['openid', 'email', 'offline_access'],
+      apis: [],
+      since: '2026-11-01T10:00:00Z',
+    },
+    {
+      name: 'Intranet',
+      scopes: null,
+      apis: [],
+      since: '2026-11-02T10:00:00Z',
+      withdrawAction: '/account/apps/3/withdraw',
+    },
+  ],
+  history: [
+    {
+      name: 'Field Notes',
+      scopes: ['openid', 'profile'],
+      apis: [{ name: 'Orders', scopes: ['orders:read'] }],
+      since: '2026-09-01T09:30:00Z',
+      until: '2026-10-02T10:00:00Z',
+      why: en.account.ended.widened,
+    },
+    {
+      name: 'Calendar Sync',
+      scopes: ['openid', 'offline_access'],
+      apis: [],
+      since: '2026-08-11T07:00:00Z',
+      until: '2026-08-12T21:15:00Z',
+      why: en.account.ended.revoked,
+    },
   ],
   isAdministrator: true,
   signOutHref: '/oauth2/logout',
@@ -146,6 +216,7 @@ export const examples = {
     account: { email: 'ada@example.com', name: null },
     sessions: [{ ...here, address: null }],
     apps: [],
+    history: [],
     isAdministrator: false,
     links: [],
   },
@@ -166,9 +237,13 @@ export const examples = {
       {
         name: '<img src=x onerror=alert(1)>',
         scopes: ['</code><script>'],
+        apis: [{ name: '<script>', scopes: ['</code><b>'] }],
         since: 'x',
         withdrawAction: 'data:x',
       },
+    ],
+    history: [
+      { name: '<img src=x>', scopes: ['<b>'], apis: [], since: '<', until: '>', why: '</p><script>' },
     ],
     links: [{ label: '<b>', href: 'javascript:alert(1)' }],
   },
@@ -180,6 +255,7 @@ export const examples = {
       {
         name: 'A'.repeat(150),
         scopes: ['s'.repeat(100)],
+        apis: [{ name: 'P'.repeat(100), scopes: ['t'.repeat(100)] }],
         since: '2026-11-01T10:00:00Z',
         withdrawAction: '/x',
       },
@@ -189,7 +265,13 @@ export const examples = {
     ...plain,
     account: { email: 'aisha@example.com', name: 'عائشة 👩🏽‍🚀' },
     apps: [
-      { name: 'دفتر الملاحظات', scopes: ['openid'], since: '2026-11-01T10:00:00Z', withdrawAction: '/x' },
+      {
+        name: 'دفتر الملاحظات',
+        scopes: ['openid'],
+        apis: [],
+        since: '2026-11-01T10:00:00Z',
+        withdrawAction: '/x',
+      },
     ],
   },
 } satisfies Record<string, AccountProps>;

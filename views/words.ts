@@ -95,8 +95,8 @@ export const en = {
     formExpired:
       'This form is no longer valid: you may have opened it twice, or taken a long time. Nothing has happened.',
     again: 'Enter a code',
-    confirmTitle: (app: string): string => `Let a device use ${app}?`,
-    confirmHeading: (app: string): Html => html`Let your device use ${name(app)}?`,
+    confirmTitle: (app: string): string => `Sign in to ${app} on your device?`,
+    confirmHeading: (app: string): Html => html`Sign in to ${name(app)} on your device?`,
     compare: 'Your device must show exactly this code:',
     app: 'App',
     address: 'Asked from',
@@ -116,6 +116,16 @@ export const en = {
       denied: {
         heading: 'The device was refused',
         text: (_app: string | null): Html => html`It got nothing. You can close this page.`,
+      },
+      answered: {
+        heading: 'You have answered already',
+        text: (_app: string | null): Html =>
+          html`Look at your device: it goes on by itself, or says what happened.`,
+      },
+      late: {
+        heading: 'This page has expired',
+        text: (_app: string | null): Html =>
+          html`It was open for too long, and nothing has happened. Let your device show a new code, and enter that.`,
       },
       expired: {
         heading: 'This code has expired',
@@ -280,6 +290,15 @@ export const en = {
     endLabel: (device: string): string => `Sign out ${device}`,
     apps: 'Connected apps',
     noApps: 'No app uses your account.',
+    at: (api: string): Html => html`At ${name(api)}:`,
+    ownApp: 'An app of this service. It keeps its access while you are away.',
+    history: 'Earlier permissions',
+    ended: {
+      widened: 'replaced by a later answer of yours',
+      client_changed: 'the app changed its name or addresses and asked again',
+      revoked: 'withdrawn by you',
+      account: 'ended with everything of your account',
+    },
     since: 'Since',
     withdraw: 'Withdraw',
     addApp: 'Add an app',

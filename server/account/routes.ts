@@ -8,13 +8,14 @@ import { problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { SUPER_ADMIN } from '../accounts/accounts.ts';
 import { ensureOwn, OWN_CLIENT } from '../clients/clients.ts';
-import { listOf as consentsOf, revoke } from '../consents/consents.ts';
+import { listOf as consentsOf, lastingWithoutConsent, revoke } from '../consents/consents.ts';
 import type { Browser } from '../http/browser.ts';
 import { sendPage } from '../http/page.ts';
 import type { Op } from '../lib/op.ts';
 import { newSecret } from '../lib/secrets.ts';
 import type { Oidc } from '../oidc/oidc.ts';
 import { ROUTES } from '../oidc/oidc.ts';
+import { named } from '../resources/resources.ts';
 import { rolesOf } from '../roles/roles.ts';
 import { listOf as sessionsOf } from '../sessions/sessions.ts';
 
@@ -135,11 +136,25 @@ function ownPages(scope: FastifyInstance, { config, browser, oidc }: AccountRout
   scope.get(HOME, async (request, reply) => {
     const { account, sessionUid } = people.of(request);
     const op = people.op(request);
-    const [sessions, apps, roles] = await Promise.all([
+    const [sessions, all, own, roles] = await Promise.all([
       sessionsOf(op, account.id),
-      consentsOf(op, account.id),
+      consentsOf(op, account.id, 'all'),
+      lastingWithoutConsent(op, account.id),
       rolesOf(op, account.id),
     ]);
+    const apis = new Map(
+      (await named(op, [...new Set(all.flatMap((one) => Object.keys(one.resources)))])).map((api) => [
+        api.id,
+        api.name,
+      ]),
+    );
+    const shown = (one: (typeof all)[number]) => ({
+      name: one.name ?? one.clientId,
+      scopes: one.scopes,
+      apis: Object.entries(one.resources).map(([id, scopes]) => ({ name: apis.get(id) ?? id, scopes })),
+      since: one.grantedAt.toISOString(),
+    });
+    const withdrawAction = (clientId: string) => `/account/apps/${encodeURIComponent(clientId)}/withdraw`;
     const isAdministrator = roles.includes(SUPER_ADMIN);
     return sendPage(
       reply,
@@ -152,12 +167,29 @@ function ownPages(scope: FastifyInstance, { config, browser, oidc }: AccountRout
           signedInAt: (one.loginAt ?? one.createdAt).toISOString(),
           lastSeenAt: one.lastSeenAt.toISOString(),
         })),
-        apps: apps.map((app) => ({
-          name: app.name ?? app.clientId,
-          scopes: app.scopes,
-          since: app.grantedAt.toISOString(),
-          withdrawAction: `/account/apps/${encodeURIComponent(app.clientId)}/withdraw`,
-        })),
+        apps: [
+          ...all
+            .filter(({ endedAt }) => endedAt === null)
+            .map((one) => ({ ...shown(one), withdrawAction: withdrawAction(one.clientId) })),
+          ...own.map(({ clientId, name, since }) => ({
+            name,
+            scopes: null,
+            apis: [],
+            since: since.toISOString(),
+            withdrawAction: withdrawAction(clientId),
+          })),
+        ],
+        history: all.flatMap((one) =>
+          one.endedAt === null
+            ? []
+            : [
+                {
+                  ...shown(one),
+                  until: one.endedAt.toISOString(),
+                  why: en.account.ended[one.endReason ?? 'account'],
+                },
+              ],
+        ),
         isAdministrator,
         signOutHref: `${ROUTES.end_session}?${signOut}`,
         csrf: browser.token(request, reply, sessionUid),

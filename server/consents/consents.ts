@@ -2,7 +2,7 @@
 // that asks for more, or that no longer looks like what was consented to, asks again (ASVS 10.7).
 import { randomUUIDv7 } from 'node:crypto';
 import { inTransaction } from '../../drizzle/database.ts';
-import { and, desc, eq, isNull } from '../../drizzle/orm.ts';
+import { and, desc, eq, isNull, sql } from '../../drizzle/orm.ts';
 import { clients, consents } from '../../drizzle/schema/clients.ts';
 import { entry, write } from '../audit/audit.ts';
 import type { ClientRow } from '../clients/clients.ts';
@@ -137,7 +137,7 @@ export async function revoke(op: Op, accountId: string, clientId: string): Promi
   });
 }
 
-/** Apps with a consent in force, the newest first; `all` adds the history, in which `endedAt` is set. */
+/** Apps with a consent in force, the newest first; `all` adds the history after them, in which `endedAt` is set. */
 export const listOf = (op: Op, accountId: string, only: 'inForce' | 'all' = 'inForce') =>
   op.db
     .select({
@@ -152,5 +152,27 @@ export const listOf = (op: Op, accountId: string, only: 'inForce' | 'all' = 'inF
     .from(consents)
     .leftJoin(clients, eq(clients.id, consents.clientId))
     .where(and(eq(consents.accountId, accountId), only === 'all' ? undefined : isNull(consents.endedAt)))
-    .orderBy(desc(consents.grantedAt))
+    .orderBy(sql`${consents.endedAt} IS NOT NULL`, desc(consents.grantedAt))
     .limit(200);
+
+/**
+ * The company's own apps that nobody had to consent to, and that can still get tokens without the person: `revoke`
+ * ends these like the others (ASVS 10.4.9).
+ */
+export async function lastingWithoutConsent(
+  op: Op,
+  accountId: string,
+): Promise<{ clientId: string; name: string; since: Date }[]> {
+  const rows = await op.db.$client<{ id: string; name: string; since: Date }[]>`
+    SELECT c.id, c.name, min(g.created_at) AS since
+    FROM grants g
+    JOIN accounts a ON a.id = g.account_id AND a.epoch = g.account_epoch
+    JOIN clients c ON c.id = g.client_id AND c.disabled_at IS NULL
+    WHERE g.account_id = ${accountId} AND g.revoked_at IS NULL AND g.expires_at > ${op.now}
+      AND EXISTS (SELECT FROM refresh_tokens r WHERE r.grant_id = g.id AND r.consumed_at IS NULL
+        AND NOT r.session_bound AND r.expires_at > ${op.now})
+      AND NOT EXISTS (SELECT FROM consents n WHERE n.account_id = g.account_id AND n.client_id = g.client_id
+        AND n.ended_at IS NULL)
+    GROUP BY c.id ORDER BY since DESC LIMIT 200`;
+  return rows.map(({ id, name, since }) => ({ clientId: id, name, since }));
+}

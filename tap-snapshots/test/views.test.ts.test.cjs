@@ -43,6 +43,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="quiet">No app uses your account.</p>
 </section>
 
+
 </main>
 </body>
 </html>
@@ -92,11 +93,21 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li><div>
 <p><strong><bdi>&lt;img src=x onerror=alert(1)&gt;</bdi></strong></p>
 <p class="small quiet">Since <bdi>x</bdi> · <code>&lt;/code&gt;&lt;script&gt;</code> </p>
+<p class="small quiet">At <bdi class="name">&lt;script&gt;</bdi>: <code>&lt;/code&gt;&lt;b&gt;</code> </p>
 </div>
 <form method="post" action="about:blank" >
 <input type="hidden" name="_csrf" value="csrf-token">
 <button type="submit" class="small secondary" aria-label="Withdraw the access of &lt;img src=x onerror=alert(1)&gt;">Withdraw</button>
 </form></li>
+</ul>
+</section>
+<section class="card">
+<h2>Earlier permissions</h2>
+<ul class="rows">
+<li><div>
+<p><strong><bdi>&lt;img src=x&gt;</bdi></strong></p>
+<p class="small quiet"><bdi>&lt;</bdi> – <bdi>&gt;</bdi> · &lt;/p&gt;&lt;script&gt; · <code>&lt;b&gt;</code> </p>
+</div></li>
 </ul>
 </section>
 <section class="card">
@@ -155,11 +166,26 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li><div>
 <p><strong><bdi>AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA</bdi></strong></p>
 <p class="small quiet">Since <time datetime="2026-11-01T10:00:00.000Z">1 Nov 2026</time> · <code>ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss</code> </p>
+<p class="small quiet">At <bdi class="name">PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP</bdi>: <code>tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt</code> </p>
 </div>
 <form method="post" action="/x" >
 <input type="hidden" name="_csrf" value="csrf-token">
 <button type="submit" class="small secondary" aria-label="Withdraw the access of AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA">Withdraw</button>
 </form></li>
+</ul>
+</section>
+<section class="card">
+<h2>Earlier permissions</h2>
+<ul class="rows">
+<li><div>
+<p><strong><bdi>Field Notes</bdi></strong></p>
+<p class="small quiet"><time datetime="2026-09-01T09:30:00.000Z">1 Sept 2026, 09:30 UTC</time> – <time datetime="2026-10-02T10:00:00.000Z">2 Oct 2026, 10:00 UTC</time> · replaced by a later answer of yours · <code>openid</code> <code>profile</code> </p>
+<p class="small quiet">At <bdi class="name">Orders</bdi>: <code>orders:read</code> </p>
+</div></li>
+<li><div>
+<p><strong><bdi>Calendar Sync</bdi></strong></p>
+<p class="small quiet"><time datetime="2026-08-11T07:00:00.000Z">11 Aug 2026, 07:00 UTC</time> – <time datetime="2026-08-12T21:15:00.000Z">12 Aug 2026, 21:15 UTC</time> · withdrawn by you · <code>openid</code> <code>offline_access</code> </p>
+</div></li>
 </ul>
 </section>
 <section class="card">
@@ -222,6 +248,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li><div>
 <p><strong><bdi>Field Notes</bdi></strong></p>
 <p class="small quiet">Since <time datetime="2026-10-02T10:00:00.000Z">2 Oct 2026</time> · <code>openid</code> <code>profile</code> <code>email</code> </p>
+<p class="small quiet">At <bdi class="name">Orders</bdi>: <code>orders:read</code> <code>orders:write</code> </p>
 </div>
 <form method="post" action="/account/apps/1/withdraw" >
 <input type="hidden" name="_csrf" value="csrf-token">
@@ -230,6 +257,28 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li><div>
 <p><strong><bdi>Grafana</bdi></strong></p>
 <p class="small quiet">Since <time datetime="2026-11-01T10:00:00.000Z">1 Nov 2026</time> · <code>openid</code> <code>email</code> <code>offline_access</code> </p>
+</div></li>
+<li><div>
+<p><strong><bdi>Intranet</bdi></strong></p>
+<p class="small quiet">Since <time datetime="2026-11-02T10:00:00.000Z">2 Nov 2026</time> · An app of this service. It keeps its access while you are away.</p>
+</div>
+<form method="post" action="/account/apps/3/withdraw" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="small secondary" aria-label="Withdraw the access of Intranet">Withdraw</button>
+</form></li>
+</ul>
+</section>
+<section class="card">
+<h2>Earlier permissions</h2>
+<ul class="rows">
+<li><div>
+<p><strong><bdi>Field Notes</bdi></strong></p>
+<p class="small quiet"><time datetime="2026-09-01T09:30:00.000Z">1 Sept 2026, 09:30 UTC</time> – <time datetime="2026-10-02T10:00:00.000Z">2 Oct 2026, 10:00 UTC</time> · replaced by a later answer of yours · <code>openid</code> <code>profile</code> </p>
+<p class="small quiet">At <bdi class="name">Orders</bdi>: <code>orders:read</code> </p>
+</div></li>
+<li><div>
+<p><strong><bdi>Calendar Sync</bdi></strong></p>
+<p class="small quiet"><time datetime="2026-08-11T07:00:00.000Z">11 Aug 2026, 07:00 UTC</time> – <time datetime="2026-08-12T21:15:00.000Z">12 Aug 2026, 21:15 UTC</time> · withdrawn by you · <code>openid</code> <code>offline_access</code> </p>
 </div></li>
 </ul>
 </section>
@@ -301,12 +350,81 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 </ul>
 </section>
 <section class="card">
+<h2>Earlier permissions</h2>
+<ul class="rows">
+<li><div>
+<p><strong><bdi>Field Notes</bdi></strong></p>
+<p class="small quiet"><time datetime="2026-09-01T09:30:00.000Z">1 Sept 2026, 09:30 UTC</time> – <time datetime="2026-10-02T10:00:00.000Z">2 Oct 2026, 10:00 UTC</time> · replaced by a later answer of yours · <code>openid</code> <code>profile</code> </p>
+<p class="small quiet">At <bdi class="name">Orders</bdi>: <code>orders:read</code> </p>
+</div></li>
+<li><div>
+<p><strong><bdi>Calendar Sync</bdi></strong></p>
+<p class="small quiet"><time datetime="2026-08-11T07:00:00.000Z">11 Aug 2026, 07:00 UTC</time> – <time datetime="2026-08-12T21:15:00.000Z">12 Aug 2026, 21:15 UTC</time> · withdrawn by you · <code>openid</code> <code>offline_access</code> </p>
+</div></li>
+</ul>
+</section>
+<section class="card">
 <h2>More</h2>
 <ul class="links">
 <li><a href="/demo">Try the demo app</a></li>
 
 </ul>
 </section>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > consent, apis > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Allow Field Notes? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Allow <bdi class="name">Field Notes</bdi> to use your account?</h1>
+<div class="who">
+<div><small>You are signed in as</small>
+<p><bdi><strong>Ada Lovelace</strong></bdi> <bdi>ada@example.com</bdi></p></div>
+
+<form method="post" action="/consent/abc/switch" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="link">Use another account</button>
+</form>
+</div>
+<p><bdi class="name">Field Notes</bdi> will be able to:</p>
+<ul class="scopes">
+<li><span>Know that it is you</span><small>It gets an identifier of your account.</small></li>
+<li><span>Keep this access while you are away</span><small>Also when you are not using it.</small></li>
+</ul>
+<h2 class="api">At <bdi class="name">Orders</bdi></h2>
+<ul class="scopes">
+<li><span>Use <code>orders:read</code></span></li>
+<li><span>Use <code>orders:write</code></span></li>
+</ul>
+<h2 class="api">At <bdi class="name">Parcel tracking</bdi></h2>
+<ul class="scopes">
+<li><span>Use it in your name</span></li>
+</ul>
+
+<p class="small">This lasts for 30 days at most. You can withdraw it before then on your account page. You will be sent back to <bdi><strong>notes.example.com</strong></bdi>. <a href="https://notes.example.com/about" rel="noopener noreferrer" target="_blank">About this app</a></p>
+
+<form method="post" action="/consent/abc" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" name="decision" value="deny" class="secondary">Deny</button>
+<button type="submit" name="decision" value="allow" class="primary">Allow</button>
+</form>
 </main>
 </body>
 </html>
@@ -437,6 +555,10 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p><bdi class="name">&lt;img src=x onerror=alert(1)&gt;</bdi> asks for more. It will also be able to:</p>
 <ul class="scopes">
 <li><span>Use <code>&lt;svg onload=alert(1)&gt;</code></span><small>A permission the app defines itself.</small></li>
+</ul>
+<h2 class="api">At <bdi class="name">&lt;script&gt;alert(1)&lt;/script&gt;</bdi></h2>
+<ul class="scopes">
+<li><span>Use <code>&quot;&gt;&lt;img src=x&gt;</code></span></li>
 </ul>
 <p class="quiet">You have already allowed it to:</p>
 <ul class="scopes held">
@@ -632,6 +754,66 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <li><span>Know that it is you</span><small>It gets an identifier of your account.</small></li>
 <li><span>See your profile</span><small>Your name and, where you have given them, details such as your language.</small></li>
 <li><span>See your e-mail address</span><small>And whether it has been verified.</small></li>
+</ul>
+<p class="small">This lasts for 30 days at most. You can withdraw it before then on your account page. You will be sent back to <bdi><strong>notes.example.com</strong></bdi>. <a href="https://notes.example.com/about" rel="noopener noreferrer" target="_blank">About this app</a></p>
+
+<form method="post" action="/consent/abc" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" name="decision" value="deny" class="secondary">Deny</button>
+<button type="submit" name="decision" value="allow" class="primary">Allow</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > consent, widerApi > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Allow Field Notes? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Allow <bdi class="name">Field Notes</bdi> to use your account?</h1>
+<div class="who">
+<div><small>You are signed in as</small>
+<p><bdi><strong>Ada Lovelace</strong></bdi> <bdi>ada@example.com</bdi></p></div>
+
+<form method="post" action="/consent/abc/switch" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="link">Use another account</button>
+</form>
+</div>
+<p><bdi class="name">Field Notes</bdi> asks for more. It will also be able to:</p>
+
+<h2 class="api">At <bdi class="name">Orders</bdi></h2>
+<ul class="scopes">
+<li><span>Use <code>orders:write</code></span></li>
+</ul>
+<p class="quiet">You have already allowed it to:</p>
+<ul class="scopes held">
+<li><span>Know that it is you</span><small>It gets an identifier of your account.</small></li>
+<li><span>See your profile</span><small>Your name and, where you have given them, details such as your language.</small></li>
+<li><span>See your e-mail address</span><small>And whether it has been verified.</small></li>
+</ul>
+<h2 class="api">At <bdi class="name">Orders</bdi></h2>
+<ul class="scopes held">
+<li><span>Use <code>orders:read</code></span></li>
+</ul>
+<h2 class="api">At <bdi class="name">Parcel tracking</bdi></h2>
+<ul class="scopes held">
+<li><span>Use it in your name</span></li>
 </ul>
 <p class="small">This lasts for 30 days at most. You can withdraw it before then on your account page. You will be sent back to <bdi><strong>notes.example.com</strong></bdi>. <a href="https://notes.example.com/about" rel="noopener noreferrer" target="_blank">About this app</a></p>
 
@@ -1488,7 +1670,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
-<title>Let a device use &lt;img src=x onerror=alert(1)&gt;{{7*7}}? · Gatehouse</title>
+<title>Sign in to &lt;img src=x onerror=alert(1)&gt;{{7*7}} on your device? · Gatehouse</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -1500,7 +1682,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
 <main>
 
-<h1>Let your device use <bdi class="name">&lt;img src=x onerror=alert(1)&gt;{{7*7}}</bdi>?</h1>
+<h1>Sign in to <bdi class="name">&lt;img src=x onerror=alert(1)&gt;{{7*7}}</bdi> on your device?</h1>
 <p>Your device must show exactly this code:</p>
 <p class="user-code"><code>&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;</code></p>
 <dl class="values">
@@ -1530,7 +1712,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
-<title>Let a device use Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft? · Gatehouse</title>
+<title>Sign in to Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft on your device? · Gatehouse</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -1542,7 +1724,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
 <main>
 
-<h1>Let your device use <bdi class="name">Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft</bdi>?</h1>
+<h1>Sign in to <bdi class="name">Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft</bdi> on your device?</h1>
 <p>Your device must show exactly this code:</p>
 <p class="user-code"><code>WDJB-MJHT</code></p>
 <dl class="values">
@@ -1572,7 +1754,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
-<title>Let a device use Living Room TV? · Gatehouse</title>
+<title>Sign in to Living Room TV on your device? · Gatehouse</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -1584,7 +1766,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
 <main>
 
-<h1>Let your device use <bdi class="name">Living Room TV</bdi>?</h1>
+<h1>Sign in to <bdi class="name">Living Room TV</bdi> on your device?</h1>
 <p>Your device must show exactly this code:</p>
 <p class="user-code"><code>WDJB-MJHT</code></p>
 <dl class="values">
@@ -1614,7 +1796,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
-<title>Let a device use تلفاز غرفة الجلوس 📺? · Gatehouse</title>
+<title>Sign in to تلفاز غرفة الجلوس 📺 on your device? · Gatehouse</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -1626,7 +1808,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
 <main>
 
-<h1>Let your device use <bdi class="name">تلفاز غرفة الجلوس 📺</bdi>?</h1>
+<h1>Sign in to <bdi class="name">تلفاز غرفة الجلوس 📺</bdi> on your device?</h1>
 <p>Your device must show exactly this code:</p>
 <p class="user-code"><code>WDJB-MJHT</code></p>
 <dl class="values">
@@ -1656,7 +1838,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
-<title>Let a device use Living Room TV? · Gatehouse</title>
+<title>Sign in to Living Room TV on your device? · Gatehouse</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -1668,7 +1850,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
 <main>
 
-<h1>Let your device use <bdi class="name">Living Room TV</bdi>?</h1>
+<h1>Sign in to <bdi class="name">Living Room TV</bdi> on your device?</h1>
 <p>Your device must show exactly this code:</p>
 <p class="user-code"><code>WDJB-MJHT</code></p>
 <dl class="values">
@@ -1713,6 +1895,33 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1>Your device is connected</h1>
 <p class="lead"><bdi class="name">Living Room TV</bdi> goes on by itself on your device in a moment. You can close this page.</p>
 <p class="ways"><a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, answered > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>You have answered already · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>You have answered already</h1>
+<p class="lead">Look at your device: it goes on by itself, or says what happened.</p>
+<p class="ways"><a class="button primary" href="/device">Enter a code</a>
+<a class="button secondary" href="/">Go to the start page</a></p>
 </main>
 </body>
 </html>
@@ -1793,6 +2002,33 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1>Your device is connected</h1>
 <p class="lead"><bdi class="name">&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}</bdi> goes on by itself on your device in a moment. You can close this page.</p>
 <p class="ways"><a class="button primary" href="about:blank">Enter a code</a>
+<a class="button secondary" href="/">Go to the start page</a></p>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > device end, late > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>This page has expired · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>This page has expired</h1>
+<p class="lead">It was open for too long, and nothing has happened. Let your device show a new code, and enter that.</p>
+<p class="ways"><a class="button primary" href="/device">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
 </main>
 </body>
