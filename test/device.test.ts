@@ -245,6 +245,25 @@ t.test('one server', async (t) => {
     t.match(done.body, 'is connected');
   });
 
+  await t.test('P5: max_age and acr_values are as in any request', async (t) => {
+    const browser = app.visitor();
+    await allow(browser, (await begin(issuer, tv)).user_code, person);
+    await sleep(1100);
+    const anew = await begin(issuer, tv, { max_age: '0' });
+    const asked = await enter(browser, anew.user_code, 'confirm');
+    t.match(asked.url, /\/login\//, 'who is signed in is asked again');
+    t.match((await through(browser, asked, person)).body, 'is connected');
+    const aged = await begin(issuer, tv, { max_age: '3600' });
+    t.match((await enter(browser, aged.user_code, 'confirm')).url, /\/consent\//, 'or not, by the age');
+
+    const wish = await begin(issuer, tv, { acr_values: 'urn:example:strong' });
+    const page = await enter(browser, wish.user_code, 'confirm');
+    t.equal(page.status, 400);
+    t.match(page.body, 'unmet_authentication_requirements');
+    const { status, body } = await poll(issuer, tv, wish.device_code);
+    t.same([status, body.error], [400, 'unmet_authentication_requirements'], 'the device hears it, too');
+  });
+
   await t.test('P5: somebody else can sign in, in the middle', async (t) => {
     const other = await app.person();
     const browser = app.visitor();
@@ -680,9 +699,11 @@ t.test('in Chromium', async (t) => {
     t.equal(await page.locator('h1').innerText(), 'Your device is connected');
     await look(t, page, 'device connected');
     await page.reload();
+    t.equal(await page.locator('h1').innerText(), 'You have answered already');
     await look(t, page, 'device connected, loaded again');
     await page.goto(issued.verification_uri_complete);
     await page.getByRole('button', { name: 'Continue' }).click();
+    t.equal(await page.locator('h1').innerText(), 'This code has been used already');
     await look(t, page, 'device code used');
     await page.goto((await begin(issuer, tv)).verification_uri_complete);
     await page.getByRole('button', { name: 'Continue' }).click();
@@ -692,9 +713,10 @@ t.test('in Chromium', async (t) => {
     await look(t, page, 'device refused');
     const expired = await begin(issuer, tv);
     await app.db
-      .$client`UPDATE device_codes SET expires_at = now() WHERE id_hash = ${sha256(expired.device_code)}`;
+      .$client`UPDATE device_codes SET expires_at = now() - interval '1 second' WHERE id_hash = ${sha256(expired.device_code)}`;
     await page.goto(expired.verification_uri_complete);
     await page.getByRole('button', { name: 'Continue' }).click();
+    t.equal(await page.locator('h1').innerText(), 'This code has expired');
     await look(t, page, 'device code expired');
     for (const last of 'CDF') {
       await page.goto(`${issuer}/device?user_code=BBBB-BBB${last}`);

@@ -32,7 +32,7 @@ export interface DeviceConfirmProps {
 }
 
 export interface DeviceEndProps {
-  kind: 'allowed' | 'denied' | 'expired' | 'used';
+  kind: 'allowed' | 'denied' | 'answered' | 'late' | 'expired' | 'used';
   clientName: string | null;
   /** Where another code is entered. */
   again: string | null;
@@ -150,6 +150,8 @@ export const examples = {
   end: {
     allowed: { kind: 'allowed', clientName: 'Living Room TV', again: null },
     denied: { kind: 'denied', clientName: 'Living Room TV', again: '/device' },
+    answered: { kind: 'answered', clientName: null, again: '/device' },
+    late: { kind: 'late', clientName: null, again: '/device' },
     expired: { kind: 'expired', clientName: null, again: '/device' },
     used: { kind: 'used', clientName: null, again: '/device' },
     hostile: {

@@ -125,6 +125,9 @@ export function createDeviceCodes({ config, lockouts }: DeviceStoreParts, shared
 
   async function insert(unit: Unit, id: string, payload: AdapterPayload): Promise<void> {
     const { jti, kind, userCode, clientId, iat, exp, ...rest } = payload;
+    // The library turns max_age=0 into a prompt, and this flow has none: the wish to ask anew would be lost.
+    const params = rest.params as Record<string, string>;
+    if (params.prompt === 'login') params.max_age = '0';
     const [made] = await run(await unit.writing(), INSERT, [
       sha256(id),
       sha256(userCode as string),

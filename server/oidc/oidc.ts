@@ -8,6 +8,7 @@ import type Provider from 'oidc-provider';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../../config/options.ts';
 import { type Database, isUnavailable } from '../../drizzle/database.ts';
+import { deviceEndPage } from '../../views/device.ts';
 import { expiredPage, problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { signOutEverywhere } from '../accounts/accounts.ts';
@@ -134,9 +135,11 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
     requestId: string,
     on?: Database,
   ): Promise<string> {
-    if (continueTo?.href === ROUTES.code_verification) {
-      const way = { label: en.device.again, href: continueTo.href };
-      return String(expiredPage({ kind, requestId, continueTo: way, home: '/' }));
+    const again = ROUTES.code_verification;
+    if (continueTo?.href === again) {
+      return String(
+        deviceEndPage({ kind: kind === 'finished' ? 'answered' : 'late', clientName: null, again }),
+      );
     }
     const app = continueTo ? await clients.find(continueTo.clientId, on) : null;
     // A finished sign-in must not be repeated for an app that has its answer: back to the app's own start.
