@@ -115,9 +115,10 @@ export function mountLibrary(
           }
           const library = begin(request, reply);
           if (!guard) openFormTargets(reply.raw);
-          for (const [name, value] of Object.entries(reply.getHeaders())) {
-            if (value !== undefined) reply.raw.setHeader(name, value);
-          }
+          // What `reply.header()` was told is lost with the reply. Security headers are on the raw response already; the rest is
+          // the cookie of a new browser.
+          const cookie = reply.getHeader('set-cookie');
+          if (cookie !== undefined) reply.raw.setHeader('set-cookie', cookie);
           reply.hijack();
           try {
             await library(raw, reply.raw);
