@@ -422,6 +422,41 @@ t.test('one server', async (t) => {
     },
   );
 
+  await t.test(
+    'P6 R16: a code that is not redeemed when its session ends signs nobody in afterwards',
+    async (t) => {
+      const client = await told(app, receiver);
+      const person = await app.person();
+      for (const [redeemed, scope] of [
+        [false, 'openid offline_access'],
+        [true, 'openid offline_access'],
+        [false, 'openid'],
+      ] as const) {
+        const browser = app.visitor();
+        const { code, verifier } = await codeFor(browser, client, person, { scope, prompt: 'consent' });
+        const redeem = () =>
+          tokenRequest(app.issuer, client, {
+            grant_type: 'authorization_code',
+            code,
+            redirect_uri: client.redirectUri,
+            code_verifier: verifier,
+          });
+        const before = redeemed ? await redeem() : null;
+        await signOut(browser);
+        await settled(app.db, client.id, 'delivered');
+        t.match(await redeem(), { status: 400, body: { error: 'invalid_grant' } });
+        if (!before) continue;
+        t.equal(before.status, 200);
+        const refresh_token = before.body.refresh_token as string;
+        const refreshed = await tokenRequest(app.issuer, client, {
+          grant_type: 'refresh_token',
+          refresh_token,
+        });
+        t.match(refreshed, { status: 400 }, 'and a spent one ends what it gave, also then');
+      }
+    },
+  );
+
   await t.test('P6: a delivery that has lost its job gets another', async (t) => {
     const client = await told(app, receiver);
     const { browser } = await session([client]);

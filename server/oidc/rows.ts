@@ -75,7 +75,12 @@ const TOKEN_LIFE = `
 /** The library gives its own tokens the clock tolerance it grants to those of others: they end on time here. */
 export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t ${TOKEN_LIFE}
   AND t.expires_at > $2::timestamptz AND g.expires_at > $2::timestamptz`;
-export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}`;
+/**
+ * Of a session that has ended, also a code for offline_access opens nothing: its app has been told of that end, and would
+ * sign somebody in afterwards. A spent one is found, for its reuse is theft.
+ */
+export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}
+  AND (s.uid IS NOT NULL OR t.session_uid IS NULL OR t.consumed_at IS NOT NULL)`;
 /** Of a device nobody has answered, none of it can have ended. */
 export const FIND_DEVICE_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.denied_at IS NOT NULL AS denied
   FROM device_codes t
