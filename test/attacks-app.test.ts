@@ -470,12 +470,12 @@ t.test('behind a trusted proxy that speaks https', async (t) => {
           permissions: headers['permissions-policy'] !== undefined,
           silent: headers.server === undefined && headers['x-powered-by'] === undefined,
           isolated:
-            !/^\/(account|setup)(\/|\?|$)/.test(path) ||
+            !/^\/(account|device|setup)(\/|\?|$)/.test(path) ||
             headers['cross-origin-opener-policy'] === 'same-origin',
           cached: headers['cache-control'] !== undefined,
           named: headers['x-request-id'] !== undefined,
           // The demo app cannot reach an issuer that exists in this test only.
-          honest: status < 500 || path === '/demo/start',
+          honest: status < 500 || /^\/demo\/(device\/)?start$/.test(path),
           typed:
             body === '' || /^[a-z-]+\/[a-z+-]+(; charset=utf-8)?$/i.test(String(headers['content-type'])),
         };
@@ -510,7 +510,7 @@ t.test('behind a trusted proxy that speaks https', async (t) => {
         '/graphql',
         '/.well-known/security',
       ],
-      ...['/oauth2/register', '/reg', '/device', '/oauth2/par', '/oauth2/device'],
+      ...['/oauth2/register', '/reg', '/oauth2/par', '/oauth2/device'],
     ]) {
       t.equal((await visitor.get(path)).status, 404, path);
     }

@@ -394,13 +394,7 @@ await t.test(
       isSignIn(await ask(client, { resource: `https://${EVIL}/` })),
       'no resource indicators: unknown parameters are ignored',
     );
-    for (const path of [
-      '/oauth2/par',
-      '/oauth2/request',
-      '/request',
-      '/oauth2/device_authorization',
-      '/oauth2/backchannel',
-    ]) {
+    for (const path of ['/oauth2/par', '/oauth2/request', '/request', '/oauth2/backchannel']) {
       const response = await fetch(`${issuer}${path}`, {
         method: 'POST',
         headers: { authorization: `Basic ${btoa(`${client.id}:${client.secret}`)}` },

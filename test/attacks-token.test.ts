@@ -673,9 +673,7 @@ await t.test('ATK-A064: registration and the grants that are not there', async (
   const grants = [
     'password',
     'implicit',
-    'client_credentials',
     'urn:ietf:params:oauth:grant-type:token-exchange',
-    'urn:ietf:params:oauth:grant-type:device_code',
     'urn:ietf:params:oauth:grant-type:jwt-bearer',
     'urn:openid:params:grant-type:ciba',
     'urn:ietf:params:oauth:grant-type:pre-authorized_code',
@@ -689,8 +687,12 @@ await t.test('ATK-A064: registration and the grants that are not there', async (
   }
   const only = await app.client({ grantTypes: ['authorization_code'] });
   refused(t, await refresh(only, 'x'), 'invalid_request', 'a grant the client does not have');
+  for (const grant_type of ['client_credentials', 'urn:ietf:params:oauth:grant-type:device_code']) {
+    const form = { grant_type, device_code: 'x', scope: 'openid' };
+    refused(t, await tokenRequest(issuer, only, form), 'invalid_request', grant_type);
+  }
   await t.rejects(app.client({ grantTypes: ['authorization_code', 'password'] }), { code: 'client.invalid' });
-  await t.rejects(app.client({ grantTypes: ['authorization_code', 'client_credentials'] }), {
+  await t.rejects(app.client({ grantTypes: ['authorization_code', 'urn:openid:params:grant-type:ciba'] }), {
     code: 'client.invalid',
   });
 });
