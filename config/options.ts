@@ -285,6 +285,11 @@ export const options = {
       10 * MINUTE,
       'Lifetime of an authorization code.',
     ),
+    dpopRequireNonce: flag(
+      'DPOP_REQUIRE_NONCE',
+      true,
+      'DPoP proofs must carry a nonce of this server (RFC 9449 section 8): a stolen proof is of no use later. Off for apps that cannot repeat a request with one.',
+    ),
     deviceCodeTtl: seconds(
       'DEVICE_CODE_TTL',
       10 * MINUTE,

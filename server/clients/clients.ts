@@ -13,7 +13,14 @@ import { newSecret, sha256 } from '../lib/secrets.ts';
 import { named } from '../resources/resources.ts';
 import { checked, type NewClient, quoted, refuse } from './rules.ts';
 
-export { DEVICE_CODE, RESPONSE_MODES, SIGNING_ALGS, uriFault } from './rules.ts';
+export {
+  AUTH_METHODS,
+  CLIENT_SIGNING_ALGS,
+  DEVICE_CODE,
+  RESPONSE_MODES,
+  SIGNING_ALGS,
+  uriFault,
+} from './rules.ts';
 export type { NewClient };
 export type ClientRow = typeof clients.$inferSelect;
 

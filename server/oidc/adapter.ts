@@ -1,5 +1,5 @@
 // The library's storage, on PostgreSQL. Its contract is wider than "store and find": every single-use object is
-// spent by compare-and-set (R11, R13, R15), nothing revoked comes back (R16), credentials are stored as SHA-256
+// spent by compare-and-set (R11, R15), nothing revoked comes back (R16), credentials are stored as SHA-256
 // (R18), and a spent refresh token yields its one successor inside the replay window (P3).
 //
 //   refresh token   live ──use──▶ spent, window open ──window over or successor used──▶ spent
@@ -14,6 +14,7 @@ import type { Lockouts } from '../lockouts/lockouts.ts';
 import { clientTokens } from './client-tokens.ts';
 import { createDeviceCodes } from './device.ts';
 import { metadataOf } from './metadata.ts';
+import { pushedRequests } from './pushed.ts';
 import * as rows from './rows.ts';
 import { type StoredPayload, type TokenSource, type Unit, unitOf } from './unit.ts';
 
@@ -351,17 +352,6 @@ const interactions = {
   },
 };
 
-const replayDetections = {
-  /** The insert decides; a read before it would only be a race (R13). */
-  async find() {
-    return undefined;
-  },
-  async upsert(id: string, payload: AdapterPayload) {
-    const spent = await run(await unitOf().writing(), rows.SPEND_REPLAY, [sha256(id), payload.exp as number]);
-    if (spent.length === 0) throw new errors.InvalidClient('client assertion was already used');
-  },
-};
-
 export function createAdapter({ clients, lockouts, config }: AdapterParts): (model: string) => Adapter {
   const knownClients = {
     async find(id: string) {
@@ -443,8 +433,8 @@ export function createAdapter({ clients, lockouts, config }: AdapterParts): (mod
     DeviceCode: createDeviceCodes({ config, lockouts }, shared),
     Grant: grants,
     Interaction: interactions,
+    PushedAuthorizationRequest: pushedRequests,
     RefreshToken: refreshTokens,
-    ReplayDetection: replayDetections,
     Session: sessions,
   };
   return (model) => {

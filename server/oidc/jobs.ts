@@ -36,6 +36,8 @@ const tasks: { text: string; keep: number }[] = [
   // Nobody's: there is nothing to recognise later.
   { text: expired('sessions', 'uid', 'account_id IS NULL AND expires_at'), keep: 0 },
   { text: expired('interactions', 'uid_hash'), keep: DAY },
+  // A sign-in begun with one looks at it when it ends.
+  { text: expired('pushed_requests', 'id_hash'), keep: 2 * DAY },
   { text: expired('replay_detections', 'id_hash'), keep: HOUR },
   { text: expired('logout_deliveries', 'id', 'created_at'), keep: 30 * DAY },
   {

@@ -12,13 +12,19 @@ export interface Refusal {
 }
 
 /** Endpoints an app authenticates at. */
-const AUTHENTICATED = new Set(['token', 'device_authorization', 'introspection', 'revocation']);
+const AUTHENTICATED = new Set([
+  'token',
+  'pushed_authorization_request',
+  'device_authorization',
+  'introspection',
+  'revocation',
+]);
 
 export const isFailedAuthentication = (ctx: KoaContextWithOIDC): boolean =>
   AUTHENTICATED.has(ctx.oidc.route) && ctx.status === 401;
 
-/** What a device hears until a person has answered (RFC 8628 3.5): no refusal. */
-export const WAITING = new Set(['authorization_pending', 'slow_down']);
+/** No refusals: what a device hears until a person has answered (RFC 8628 3.5), and an app that shall say a nonce. */
+export const WAITING = new Set(['authorization_pending', 'slow_down', 'use_dpop_nonce']);
 
 /** Cut, and whole again where the cut went through a character: half of one cannot be stored. */
 const text = (value: unknown): string =>
@@ -74,7 +80,7 @@ export function noteOutcome(
     return subject ? { kind: 'account', id: subject } : { kind: 'anonymous', id: null };
   }
 
-  if (route === 'device_authorization' && refusal && clientId) {
+  if ((route === 'device_authorization' || route === 'pushed_authorization_request') && refusal && clientId) {
     note(entry('authorization.refused', { client: clientId }, { ...refusal }));
   }
 

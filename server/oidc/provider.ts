@@ -11,7 +11,7 @@ import type { Config } from '../../config/options.ts';
 import { logoutPage, signedOutPage } from '../../views/logout.ts';
 import { allClaimsOf, claimsByScope } from '../accounts/claims.ts';
 import { entry } from '../audit/audit.ts';
-import { type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
+import { AUTH_METHODS, CLIENT_SIGNING_ALGS, type KnownClients, OWN_CLIENT } from '../clients/clients.ts';
 import { beyond, common, consented, isNothing, lockConsent, lookOf, NOTHING } from '../consents/consents.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { SCOPES } from '../lib/scopes.ts';
@@ -21,6 +21,7 @@ import type { KnownResources } from '../resources/resources.ts';
 import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
 import { accessOf, grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
+import { assertionCheck, rememberOnce, requestObjectCheck } from './proofs.ts';
 import {
   accessTokenTtl,
   askedOfApis,
@@ -38,6 +39,7 @@ export const ACR_PASSWORD = 'urn:gatehouse:aal1';
 export const ROUTES = {
   authorization: '/oauth2/authorize',
   token: '/oauth2/token',
+  pushed_authorization_request: '/oauth2/par',
   userinfo: '/oauth2/userinfo',
   jwks: '/oauth2/jwks',
   introspection: '/oauth2/introspect',
@@ -61,6 +63,8 @@ interface ClaimRequest {
 }
 
 const rulesOf = (client: unknown) => client as ExtraMetadata;
+/** Seconds by which the clocks of apps may differ. */
+const CLOCK_TOLERANCE = 5;
 const seconds = () => Math.floor(Date.now() / 1000);
 
 /** Signs the library's cookies with HMAC-SHA-256, newest key first; its own default is SHA-1 (ATK-A238, R47). */
@@ -252,7 +256,13 @@ const features = (parts: ProviderParts): Configuration['features'] =>
     clientIdMetadataDocument: { enabled: false },
     deviceFlow: deviceFlow(parts),
     devInteractions: { enabled: false },
-    dPoP: { enabled: false },
+    dPoP: {
+      enabled: true,
+      // The same on every replica; with another newest key, apps are told a new nonce and repeat their request.
+      nonceSecret: mac(parts.config.secrets.cookieKeys[0] as string, 'dpop nonce', ''),
+      requireNonce: () => parts.config.tokens.dpopRequireNonce,
+      allowReplay: false,
+    },
     encryption: { enabled: false },
     externalSigningSupport: { enabled: false },
     fapi: { enabled: false },
@@ -262,10 +272,23 @@ const features = (parts: ProviderParts): Configuration['features'] =>
     jwtUserinfo: { enabled: false },
     mTLS: { enabled: false },
     openid4vci: { enabled: false },
-    pushedAuthorizationRequests: { enabled: false },
+    pushedAuthorizationRequests: {
+      enabled: true,
+      requirePushedAuthorizationRequests: false,
+      allowUnregisteredRedirectUris: false,
+    },
     registration: { enabled: false },
     registrationManagement: { enabled: false },
-    requestObjects: { enabled: false },
+    requestObjects: {
+      enabled: true,
+      requireSignedRequestObject: false,
+      assertJwtClaimsAndHeader: async (
+        ctx: KoaContextWithOIDC,
+        claims: Record<string, unknown>,
+        _header: unknown,
+        client: { requestObjectSigningAlg?: string },
+      ) => requestObjectCheck(ctx, claims, client, CLOCK_TOLERANCE),
+    },
     resourceIndicators: resourceIndicators(parts),
     revocation: {
       enabled: true,
@@ -327,7 +350,7 @@ export function createProvider(parts: ProviderParts): Provider {
     acrValues: [ACR_PASSWORD],
     responseTypes: ['code'],
     subjectTypes: ['public'],
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientAuthMethods: [...AUTH_METHODS],
     clientDefaults: {
       grant_types: ['authorization_code'],
       response_types: ['code'],
@@ -335,8 +358,18 @@ export function createProvider(parts: ProviderParts): Provider {
       token_endpoint_auth_method: 'client_secret_basic',
     },
     // No HMAC anywhere: client secrets are stored as hashes (R26, R27).
-    enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256', 'EdDSA'] },
-    clockTolerance: 5,
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256', 'RS256', 'EdDSA'],
+      clientAuthSigningAlgValues: [...CLIENT_SIGNING_ALGS],
+      requestObjectSigningAlgValues: [...CLIENT_SIGNING_ALGS],
+      dPoPSigningAlgValues: [...CLIENT_SIGNING_ALGS],
+    },
+    clockTolerance: CLOCK_TOLERANCE,
+    assertJwtClientAuthClaimsAndHeader: assertionCheck({
+      issuer,
+      tolerance: CLOCK_TOLERANCE,
+      beforeAuthentication: parts.beforeClientSecret,
+    }),
     // The ID token carries the claims of its scopes: many apps never call userinfo.
     conformIdTokenClaims: false,
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -417,6 +450,7 @@ export function createProvider(parts: ProviderParts): Provider {
       backchannelLogout(): Promise<void>;
     };
   };
+  rememberOnce(provider);
   // The library would send while the person waits, once, and only at this one kind of ending (R52).
   prototype.backchannelLogout = async () => {};
   prototype.compareClientSecret = async function (actual) {

@@ -53,6 +53,8 @@ export interface Unit {
   signedInAs: string | null;
   /** On the pages where people enter device codes: their form token, and the code of a link. */
   device: { csrf: string; typed: string } | null;
+  /** A client assertion has been verified and is to be spent next (server/oidc/proofs.ts). */
+  assertion: boolean;
   /** The code or refresh token presented. */
   source: TokenSource | null;
   /** Set when a refresh token was used again inside its window: the value to answer with (P3). */
@@ -121,6 +123,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     overtaken: null,
     signedInAs: null,
     device: null,
+    assertion: false,
     source: null,
     replayedSuccessor: null,
     rotating: null,
