@@ -15,7 +15,7 @@ import { allowFormTarget } from '../http/headers.ts';
 import { sendPage } from '../http/page.ts';
 import { actingAs, type Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
-import { SCOPES } from '../lib/scopes.ts';
+import { isStandard } from '../lib/scopes.ts';
 import { grantFor } from '../oidc/grants.ts';
 import {
   askAgain,
@@ -50,7 +50,7 @@ const list = (value: unknown): string[] =>
 
 /** Everything the app asks for, whether granted before or not. */
 const askedScopes = (state: Interaction): string[] =>
-  (state.params.scope ?? '').split(' ').filter((scope) => (SCOPES as readonly string[]).includes(scope));
+  (state.params.scope ?? '').split(' ').filter(isStandard);
 
 /** Claims asked for one by one, as the claims parameter can (Core 5.5). */
 const askedClaims = (state: Interaction): string[] => list(state.details.missingOIDCClaims);

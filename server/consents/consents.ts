@@ -163,16 +163,17 @@ export async function lastingWithoutConsent(
   op: Op,
   accountId: string,
 ): Promise<{ clientId: string; name: string; since: Date }[]> {
-  const rows = await op.db.$client<{ id: string; name: string; since: Date }[]>`
-    SELECT c.id, c.name, min(g.created_at) AS since
+  const now = op.now.toISOString();
+  const rows = await op.db.$client<{ id: string; name: string; since: number }[]>`
+    SELECT c.id, c.name, extract(epoch FROM min(g.created_at))::float8 AS since
     FROM grants g
     JOIN accounts a ON a.id = g.account_id AND a.epoch = g.account_epoch
     JOIN clients c ON c.id = g.client_id AND c.disabled_at IS NULL
-    WHERE g.account_id = ${accountId} AND g.revoked_at IS NULL AND g.expires_at > ${op.now}
+    WHERE g.account_id = ${accountId} AND g.revoked_at IS NULL AND g.expires_at > ${now}::timestamptz
       AND EXISTS (SELECT FROM refresh_tokens r WHERE r.grant_id = g.id AND r.consumed_at IS NULL
-        AND NOT r.session_bound AND r.expires_at > ${op.now})
+        AND NOT r.session_bound AND r.expires_at > ${now}::timestamptz)
       AND NOT EXISTS (SELECT FROM consents n WHERE n.account_id = g.account_id AND n.client_id = g.client_id
         AND n.ended_at IS NULL)
     GROUP BY c.id ORDER BY since DESC LIMIT 200`;
-  return rows.map(({ id, name, since }) => ({ clientId: id, name, since }));
+  return rows.map(({ id, name, since }) => ({ clientId: id, name, since: new Date(since * 1000) }));
 }

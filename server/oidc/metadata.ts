@@ -1,5 +1,6 @@
 // A stored client in the library's words, and our own per-client rules beside them.
 import type { KnownClient } from '../clients/clients.ts';
+import { isStandard } from '../lib/scopes.ts';
 
 /** Metadata the library does not know; kept on its Client under these names. */
 export interface ExtraMetadata {
@@ -9,6 +10,8 @@ export interface ExtraMetadata {
   allowed_origins: string[];
   /** Resource indicators it may ask tokens for. */
   resources: string[];
+  /** Scopes of those: the library lets a client's own `scope` have standard ones only. */
+  api_scopes: string[];
   access_token_ttl: number | undefined;
   refresh_token_idle: number | undefined;
 }
@@ -19,6 +22,7 @@ export const EXTRA_METADATA = [
   'first_party',
   'allowed_origins',
   'resources',
+  'api_scopes',
   'access_token_ttl',
   'refresh_token_idle',
 ] as const satisfies (keyof ExtraMetadata)[];
@@ -56,6 +60,7 @@ export function metadataOf(client: KnownClient): Readonly<Record<string, unknown
 
 function metadataFrom({ row, secrets }: KnownClient): Record<string, unknown> {
   const method = row.tokenEndpointAuthMethod;
+  const standard = row.scopes.filter(isStandard);
   const secretHeld = method === 'client_secret_basic' || method === 'client_secret_post';
   return {
     client_id: row.id,
@@ -68,8 +73,8 @@ function metadataFrom({ row, secrets }: KnownClient): Record<string, unknown> {
     response_modes: row.responseModes,
     redirect_uris: row.redirectUris,
     post_logout_redirect_uris: row.postLogoutRedirectUris,
-    // Only an app without people has none, and it gets none but those of its APIs.
-    ...(row.scopes.length > 0 ? { scope: row.scopes.join(' ') } : {}),
+    // Only an app without people has none, and gets none but those of its APIs.
+    ...(standard.length > 0 ? { scope: standard.join(' ') } : {}),
     id_token_signed_response_alg: row.idTokenSignedResponseAlg,
     subject_type: row.subjectType,
     dpop_bound_access_tokens: row.dpopBoundAccessTokens,
@@ -102,5 +107,6 @@ function metadataFrom({ row, secrets }: KnownClient): Record<string, unknown> {
     first_party: row.firstParty,
     allowed_origins: row.allowedOrigins,
     resources: row.resources,
+    api_scopes: row.scopes.filter((scope) => !isStandard(scope)),
   };
 }

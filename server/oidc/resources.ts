@@ -19,7 +19,6 @@ export interface ResourceParts {
 interface Caller {
   clientId: string;
   clientAuthMethod?: string | undefined;
-  scope?: string | undefined;
 }
 
 const rulesOf = (client: unknown) => client as ExtraMetadata;
@@ -54,10 +53,11 @@ export const resourceIndicators = ({ resources }: Pick<ResourceParts, 'resources
   /** What was granted for an API is for that API, named again or not. */
   useGrantedResource: async () => true,
   getResourceServerInfo: async (ctx: KoaContextWithOIDC, indicator: string, client: Caller) => {
-    if (!rulesOf(client).resources?.includes(indicator)) throw noTarget();
+    const { resources: allowed, api_scopes: ofClient } = rulesOf(client);
+    if (!allowed?.includes(indicator)) throw noTarget();
     const row = await resources.find(indicator, unitOf().db());
     if (!row) throw noTarget();
-    const scopes = scopesAt(row, wordsOf(client.scope));
+    const scopes = scopesAt(row, ofClient ?? []);
     if (isMachine(ctx)) refuseStrangeScopes(ctx, scopes);
     return {
       audience: row.id,

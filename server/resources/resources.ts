@@ -8,7 +8,7 @@ import { entry, write } from '../audit/audit.ts';
 import { createKnown, type Known } from '../lib/known.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
-import { isScope, SCOPES } from '../lib/scopes.ts';
+import { isScope, isStandard } from '../lib/scopes.ts';
 
 export type ResourceRow = typeof resources.$inferSelect;
 
@@ -77,7 +77,7 @@ function checked(input: NewResource) {
   if (new Set(row.scopes).size !== row.scopes.length) details.scopes = 'has the same one twice';
   for (const scope of row.scopes) {
     if (!isScope(scope)) details.scopes = `${quoted(scope)} is not a scope (RFC 6749 3.3)`;
-    else if ((SCOPES as readonly string[]).includes(scope))
+    else if (isStandard(scope))
       details.scopes = `${scope} is a scope of the server itself; choose another name, such as orders:${scope}`;
   }
   const { accessTokenFormat: format, accessTokenTtl: ttl } = row;
