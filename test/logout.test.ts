@@ -82,7 +82,7 @@ async function cli(env: Readonly<Record<string, string>>, ...args: string[]): Pr
 }
 
 t.test('one server', async (t) => {
-  const app = await startApp(t, { SESSION_EXPIRE_INTERVAL: '1' });
+  const app = await startApp(t, { SESSION_EXPIRE_INTERVAL: '1', OUTBOUND_TIMEOUT: '4' });
   const receiver = await startReceiver(t, app.issuer);
 
   /** A person signed in to some apps in one session, with what each app knows of it. */
@@ -206,6 +206,20 @@ t.test('one server', async (t) => {
     await settled(app.db, client.id, 'delivered');
     t.equal(receiver.of(client.id).length, 1);
     t.equal(receiver.of(client.id)[0]?.claims.jti, (await rowsOf(app.db, client.id))[0]?.id);
+  });
+
+  await t.test('P6: an app that hangs is tried again, and the others do not wait for that', async (t) => {
+    const hanging = await told(app, receiver);
+    const quick = await told(app, receiver);
+    const { browser } = await session([hanging, quick]);
+    receiver.reply = (one) => (one.clientId === hanging.id ? new Promise(() => {}) : 200);
+    await signOut(browser);
+    await settled(app.db, quick.id, 'delivered', 3);
+    t.match(await rowsOf(app.db, hanging.id), [{ state: 'pending', attempts: 1 }]);
+    await until('it is over', async () => (await rowsOf(app.db, hanging.id))[0]?.failure === 'timeout');
+    receiver.reply = () => 200;
+    await settled(app.db, hanging.id, 'delivered');
+    t.match(await rowsOf(app.db, hanging.id), [{ attempts: 2 }]);
   });
 
   await t.test('P6: what says later is tried later, with the same jti', async (t) => {

@@ -40,8 +40,8 @@ interface Job {
   id: string;
 }
 
-/** Ten at a time, for one is sent to each of many apps, and some of them are slow. Spare tries are for workers that die. */
-export const deliveries: Queue<Job> = { name: 'logouts.deliver', retries: TRIES + 10, concurrency: 10 };
+/** Many at a time: they only wait, and some apps are slow. Spare tries are for workers that die. */
+export const deliveries: Queue<Job> = { name: 'logouts.deliver', retries: TRIES + 10, concurrency: 20 };
 
 const jobOf = (id: string) => ({ data: { id }, key: id });
 
