@@ -380,6 +380,8 @@ t.test('one server', async (t) => {
     t.ok(answer.status === 400 || answer.status === 403, String(answer.status));
     for (const path of ['/device/', '/device/x/y', '/%64evice'])
       t.equal((await browser.get(path)).status, 404, path);
+    for (const accept of ['text/html', 'application/json', '*/*'])
+      t.equal((await fetch(`${issuer}/device/x`, { headers: { accept } })).status, 400, 'without any cookie');
     const unknown = await browser.get(`/device/${'x'.repeat(21)}`);
     t.equal(unknown.status, 400);
     t.match(unknown.body, /<a class="button primary" href="\//, 'never a dead end');

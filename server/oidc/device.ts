@@ -249,13 +249,15 @@ interface PageForm {
   xsrf: string;
 }
 
-const stateOf = (ctx: KoaContextWithOIDC) => ctx.oidc.session as unknown as { state: object | undefined };
+/** What the library's types keep to themselves. */
+const sessionOf = (ctx: KoaContextWithOIDC) =>
+  ctx.oidc.session as unknown as { state: object | undefined; touched: boolean; exp: number | undefined };
 
 function formOf(ctx: KoaContextWithOIDC, unit: Unit): PageForm {
   if (unit.device === null) throw new Error('a device page without a form token');
   const { csrf } = unit.device;
   // The library makes another one for each page, and the form of the tab before would be good no longer.
-  stateOf(ctx).state = { secret: csrf };
+  sessionOf(ctx).state = { secret: csrf };
   return { action: DEVICE_PAGE, csrf, xsrf: csrf };
 }
 
@@ -267,7 +269,10 @@ function show(ctx: KoaContextWithOIDC, page: Html, status: number): void {
 
 /** No form on the page: its state is dropped, so that a browser without a session is not given one. */
 function withoutForm(ctx: KoaContextWithOIDC): void {
-  stateOf(ctx).state = undefined;
+  const session = sessionOf(ctx);
+  session.state = undefined;
+  // The library has made it a state and would save it, and fails where there was no session yet.
+  if (session.exp === undefined) session.touched = false;
 }
 
 const linkWith = (userCode: string): string =>
