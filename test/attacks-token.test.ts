@@ -238,7 +238,12 @@ await t.test('ATK-A047: more scope by refresh, or from a grant type that is not 
   const kept = await refresh(client, body.refresh_token as string);
   t.equal(kept.body.scope, 'openid offline_access', 'never wider than what was allowed');
   const machine = await tokenRequest(issuer, client, { grant_type: 'client_credentials', scope: 'admin' });
-  refused(t, machine, 'unsupported_grant_type');
+  refused(t, machine, 'invalid_request', 'a grant type the app is not registered for');
+  const own = await app.client({ grantTypes: ['client_credentials'], redirectUris: [] });
+  for (const scope of ['admin', 'openid', 'profile email']) {
+    const more = await tokenRequest(issuer, own, { grant_type: 'client_credentials', scope });
+    refused(t, more, 'invalid_scope', `in its own name: ${scope}`);
+  }
   const narrow = await app.client({ scopes: ['openid'] });
   const page = await app.visitor().get(authorizePath(narrow, pkce(), { scope: 'openid email' }));
   t.equal(new URL(page.location ?? '').searchParams.get('error'), 'invalid_scope', 'beyond the client’s own');
@@ -687,6 +692,9 @@ await t.test('ATK-A064: registration and the grants that are not there', async (
   }
   const only = await app.client({ grantTypes: ['authorization_code'] });
   refused(t, await refresh(only, 'x'), 'invalid_request', 'a grant the client does not have');
+  for (const grant_type of ['client_credentials', 'urn:ietf:params:oauth:grant-type:device_code']) {
+    refused(t, await tokenRequest(issuer, client, { grant_type }), 'invalid_request', grant_type);
+  }
   for (const grant_type of ['client_credentials', 'urn:ietf:params:oauth:grant-type:device_code']) {
     const form = { grant_type, device_code: 'x', scope: 'openid' };
     refused(t, await tokenRequest(issuer, only, form), 'invalid_request', grant_type);

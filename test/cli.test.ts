@@ -284,6 +284,75 @@ t.test('O2: apps are registered and their secrets shown once', async (t) => {
   t.match(wrong.err, /id_token_signed_response_alg.*not one of/);
 });
 
+t.test('O2, P5: APIs are registered, changed and switched off; apps are given them', async (t) => {
+  const database = await freshDatabase(t);
+  const env = settingsFor(database);
+  const run = (...args: string[]) => cli(env, args);
+  const uri = 'https://api.example.com/orders';
+
+  const reader = await run('client', 'create', 'Orders API', '--id', 'orders-api', '--client-credentials');
+  t.match(reader, { code: 0, out: /client_secret/ });
+  const made = await run(
+    ...['resource', 'create', uri, '--name', 'Orders', '--scope', 'orders:read', '--scope', 'orders:write'],
+    ...['--opaque', '--access-token-ttl', '300', '--introspection-client', 'orders-api', '--json'],
+  );
+  t.match(made.json(), {
+    resource: uri,
+    name: 'Orders',
+    scopes: ['orders:read', 'orders:write'],
+    access_token_format: 'opaque',
+    signing_alg: null,
+    access_token_ttl: 300,
+    introspection_client: 'orders-api',
+    disabled_at: null,
+  });
+  t.match(await run('resource', 'create', uri, '--name', 'Orders'), {
+    code: 1,
+    err: /resource indicator already/,
+  });
+  t.match(await run('resource', 'create', 'urn:x:y'), { code: 2, err: /--name/ });
+  t.match(await run('resource', 'create', `${uri}#x`, '--name', 'x'), { code: 1, err: /fragment/ });
+  const changed = await run('resource', 'change', uri, '--jwt', '--alg', 'EdDSA', '--scope', 'orders:read');
+  t.match(changed, { code: 0, out: /signing_alg +EdDSA/ });
+  t.match(await run('resource', 'show', uri), { code: 0, out: /scopes +orders:read\n/ });
+  t.match(await run('resource', 'show', 'https://other.example/'), { code: 1, err: /no such API/ });
+
+  const app = await run(
+    ...['client', 'create', 'Nightly export', '--id', 'nightly', '--client-credentials', '--resource', uri],
+    ...['--scope', 'orders:read', '--json'],
+  );
+  t.match(app.json(), {
+    grant_types: ['client_credentials'],
+    resources: [uri],
+    scopes: ['orders:read'],
+    redirect_uris: [],
+  });
+  t.match(
+    await run(
+      'client',
+      'create',
+      'Bad',
+      '--client-credentials',
+      '--resource',
+      uri,
+      '--scope',
+      'orders:write',
+    ),
+    { code: 1, err: /"orders:write" is a scope of none of its APIs/ },
+  );
+  const removed = (await run('client', 'resource', 'remove', 'nightly', uri, '--json')).json();
+  const { client_secret, issuer, ...before } = app.json() as Record<string, unknown>;
+  t.same(removed, { ...before, resources: [], scopes: [] });
+  t.match(await run('client', 'resource', 'add', 'nightly', uri, '--scope', 'orders:read'), { code: 0 });
+  t.match(await run('client', 'show', 'nightly'), { out: /resources +https:\/\/api\.example\.com\/orders/ });
+
+  t.match(await run('resource', 'disable', uri), { code: 0, out: /No more tokens/ });
+  t.match(await run('resource', 'list'), { out: /Orders +orders:read +EdDSA +20\S+ \S+ +20/ });
+  t.match(await run('client', 'resource', 'add', 'orders-api', uri), { code: 1, err: /disabled/ });
+  t.match(await run('resource', 'enable', uri), { code: 0 });
+  t.match(await run('client', 'resource', 'add', 'orders-api', uri), { code: 0 });
+});
+
 t.test('O2: signing keys are listed and rotated', async (t) => {
   const env = settingsFor(await freshDatabase(t));
   t.same((await cli(env, ['keys', 'list', '--json'])).json(), []);

@@ -3,6 +3,7 @@
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 import t, { type Test } from 'tap';
+import { closeDatabase, openDatabase } from '../drizzle/database.ts';
 import { disable as disableAccount } from '../server/accounts/accounts.ts';
 import { DEVICE_CODE, type NewClient, setResource } from '../server/clients/clients.ts';
 import { purge } from '../server/oidc/jobs.ts';
@@ -138,7 +139,7 @@ t.test('in an app’s own name', async (t) => {
   const app = await startApp(t);
   const jwks = createRemoteJWKSet(new URL(`${app.issuer}/oauth2/jwks`));
 
-  await t.test('P5: client_credentials: an opaque token, introspected, revoked', async (t) => {
+  await t.test('P5, ATK-A060: client_credentials: an opaque token, introspected, revoked', async (t) => {
     const client = await machine(app);
     const answer = await ownToken(app, client);
     t.equal(answer.status, 200);
@@ -233,7 +234,7 @@ t.test('in an app’s own name', async (t) => {
     },
   );
 
-  await t.test('P5: R25: who may name what: unknown, foreign, disabled, several', async (t) => {
+  await t.test('P5, R25: who may name what: unknown, foreign, disabled, several', async (t) => {
     const mine = await api(app);
     const foreign = await api(app);
     const client = await machine(app, { resources: [mine.id], scopes: ['orders:read'] });
@@ -363,39 +364,64 @@ t.test('in an app’s own name', async (t) => {
     },
   );
 
-  await t.test('P5: R31: an opaque token is told of to its API’s own client, and to no other', async (t) => {
-    const reader = await machine(app);
-    const { id } = await api(app, { accessTokenFormat: 'opaque', introspectionClientId: reader.id });
-    const otherReader = await machine(app);
-    await api(app, { accessTokenFormat: 'opaque', introspectionClientId: otherReader.id });
+  await t.test(
+    'P5, R31, ATK-A060: an opaque token is told of to its API’s own client, and to no other',
+    async (t) => {
+      const reader = await machine(app);
+      const { id } = await api(app, { accessTokenFormat: 'opaque', introspectionClientId: reader.id });
+      const otherReader = await machine(app);
+      await api(app, { accessTokenFormat: 'opaque', introspectionClientId: otherReader.id });
+      const client = await machine(app, { resources: [id], scopes: ['orders:read'] });
+      const { body } = await ownToken(app, client, { resource: id, scope: 'orders:read' });
+      const token = body.access_token;
+      t.notMatch(token, /\./);
+      for (const asking of [reader, client]) {
+        t.match(await introspect(app, asking, token), {
+          active: true,
+          aud: id,
+          scope: 'orders:read',
+          client_id: client.id,
+          iss: app.issuer,
+        });
+      }
+      t.strictSame(await introspect(app, otherReader, token), INACTIVE);
+      t.strictSame(await introspect(app, await machine(app, { resources: [id] }), token), INACTIVE);
+
+      await change(app.op(), id, { disabled: true });
+      await settle(app, id);
+      for (const asking of [reader, client]) t.strictSame(await introspect(app, asking, token), INACTIVE);
+      await change(app.op(), id, { disabled: false });
+      await settle(app, id);
+      t.equal((await introspect(app, reader, token)).active, true);
+
+      await app.db.$client`UPDATE clients SET disabled_at = now() WHERE id = ${client.id}`;
+      await app.db.$client`SELECT pg_notify('gatehouse_clients', ${client.id})`;
+      await settle(app, id);
+      t.strictSame(await introspect(app, reader, token), INACTIVE, 'a disabled app’s tokens are dead');
+      t.equal((await ownToken(app, client)).status, 401);
+    },
+  );
+
+  await t.test('P2: a JWT in an app’s own name needs no database', async (t) => {
+    const { id } = await api(app);
     const client = await machine(app, { resources: [id], scopes: ['orders:read'] });
-    const { body } = await ownToken(app, client, { resource: id, scope: 'orders:read' });
-    const token = body.access_token;
-    t.notMatch(token, /\./);
-    for (const asking of [reader, client]) {
-      t.match(await introspect(app, asking, token), {
-        active: true,
-        aud: id,
-        scope: 'orders:read',
-        client_id: client.id,
-        iss: app.issuer,
+    const form = { resource: id, scope: 'orders:read' };
+    t.equal((await ownToken(app, client, form)).status, 200);
+    const owner = openDatabase(
+      app.database.owner,
+      { poolSize: 1, statementTimeout: 10, lockTimeout: 10 },
+      'test locks',
+    );
+    const tables = 'clients, client_secrets, resources, client_tokens, failures, audit_events';
+    try {
+      await owner.$client.begin(async (sql) => {
+        await sql.unsafe(`LOCK TABLE ${tables} IN ACCESS EXCLUSIVE MODE`);
+        const answers = await Promise.all(Array.from({ length: 20 }, () => ownToken(app, client, form)));
+        t.ok(answers.every(({ status }) => status === 200));
       });
+    } finally {
+      await closeDatabase(owner);
     }
-    t.strictSame(await introspect(app, otherReader, token), INACTIVE);
-    t.strictSame(await introspect(app, await machine(app, { resources: [id] }), token), INACTIVE);
-
-    await change(app.op(), id, { disabled: true });
-    await settle(app, id);
-    for (const asking of [reader, client]) t.strictSame(await introspect(app, asking, token), INACTIVE);
-    await change(app.op(), id, { disabled: false });
-    await settle(app, id);
-    t.equal((await introspect(app, reader, token)).active, true);
-
-    await app.db.$client`UPDATE clients SET disabled_at = now() WHERE id = ${client.id}`;
-    await app.db.$client`SELECT pg_notify('gatehouse_clients', ${client.id})`;
-    await settle(app, id);
-    t.strictSame(await introspect(app, reader, token), INACTIVE, 'a disabled app’s tokens are dead');
-    t.equal((await ownToken(app, client)).status, 401);
   });
 
   await t.test('P5: an app’s APIs may change: more, fewer, none', async (t) => {
@@ -534,58 +560,61 @@ t.test('in a person’s name', async (t) => {
   const wanting = (more: Partial<NewClient> = {}) =>
     app.client({ resources: [ORDERS, PARCELS], scopes, ...more });
 
-  await t.test('P2: R32: the code flow for an API: claims of the JWT, the ID token beside it', async (t) => {
-    const client = await wanting();
-    const person = await app.person();
-    const { body } = await codeTokens(app, client, person, {
-      scope: `${OFFLINE} email orders:read`,
-      resources: [ORDERS],
-    });
-    const { payload } = await jwtVerify(body.access_token as string, jwks, {
-      issuer: app.issuer,
-      audience: ORDERS,
-      typ: 'at+jwt',
-    });
-    t.match(payload, {
-      sub: person.id,
-      client_id: client.id,
-      scope: 'orders:read',
-      acr: 'urn:gatehouse:aal1',
-      amr: ['pwd'],
-    });
-    t.equal(body.scope, 'orders:read', 'scopes of the ID token are none of the API’s');
-    t.equal(typeof payload.auth_time, 'number');
-    t.match(payload.jti, /^[\w-]{20,}$/);
-    t.match(payload.sid, /^[\w-]{43}$/);
-    t.equal((payload.exp ?? 0) - (payload.iat ?? 0), 900);
-    for (const claim of ['email', 'nonce', 'name']) t.notOk(claim in payload, claim);
-    const id = decodeJwt(body.id_token as string);
-    t.match(id, { aud: client.id, email: person.email, auth_time: payload.auth_time });
-    t.not(decodeProtectedHeader(body.id_token as string).typ, 'at+jwt', 'ATK-A058');
+  await t.test(
+    'P2, R32, ATK-A058, ATK-A059: the code flow for an API: claims of the JWT, the ID token beside it',
+    async (t) => {
+      const client = await wanting();
+      const person = await app.person();
+      const { body } = await codeTokens(app, client, person, {
+        scope: `${OFFLINE} email orders:read`,
+        resources: [ORDERS],
+      });
+      const { payload } = await jwtVerify(body.access_token as string, jwks, {
+        issuer: app.issuer,
+        audience: ORDERS,
+        typ: 'at+jwt',
+      });
+      t.match(payload, {
+        sub: person.id,
+        client_id: client.id,
+        scope: 'orders:read',
+        acr: 'urn:gatehouse:aal1',
+        amr: ['pwd'],
+      });
+      t.equal(body.scope, 'orders:read', 'scopes of the ID token are none of the API’s');
+      t.equal(typeof payload.auth_time, 'number');
+      t.match(payload.jti, /^[\w-]{20,}$/);
+      t.match(payload.sid, /^[\w-]{43}$/);
+      t.equal((payload.exp ?? 0) - (payload.iat ?? 0), 900);
+      for (const claim of ['email', 'nonce', 'name']) t.notOk(claim in payload, claim);
+      const id = decodeJwt(body.id_token as string);
+      t.match(id, { aud: client.id, email: person.email, auth_time: payload.auth_time });
+      t.not(decodeProtectedHeader(body.id_token as string).typ, 'at+jwt', 'ATK-A058');
 
-    // ATK-A059: what is for an API opens nothing here.
-    t.equal(await userinfo(app, body.access_token), 401);
-    const opaque = await codeTokens(app, client, person, {
-      scope: 'openid parcels:read',
-      resources: [PARCELS],
-    });
-    t.equal(await userinfo(app, opaque.body.access_token), 403, 'no openid in it');
-    const hint = authorizePath(client, pkce(), {
-      id_token_hint: body.access_token as string,
-      prompt: 'none',
-    });
-    t.match(
-      errorAt(await app.visitor().get(hint)),
-      /^(invalid_request|login_required)$/,
-      'nor is it an ID token',
-    );
-    const sid = await sidAfterRefresh(body.refresh_token);
-    t.equal(sid, payload.sid, 'the same session');
-    async function sidAfterRefresh(token: unknown) {
-      const { body } = await refresh(app, client, token);
-      return decodeJwt(body.access_token as string).sid;
-    }
-  });
+      // ATK-A059: what is for an API opens nothing here.
+      t.equal(await userinfo(app, body.access_token), 401);
+      const opaque = await codeTokens(app, client, person, {
+        scope: 'openid parcels:read',
+        resources: [PARCELS],
+      });
+      t.equal(await userinfo(app, opaque.body.access_token), 403, 'no openid in it');
+      const hint = authorizePath(client, pkce(), {
+        id_token_hint: body.access_token as string,
+        prompt: 'none',
+      });
+      t.match(
+        errorAt(await app.visitor().get(hint)),
+        /^(invalid_request|login_required)$/,
+        'nor is it an ID token',
+      );
+      const sid = await sidAfterRefresh(body.refresh_token);
+      t.equal(sid, payload.sid, 'the same session');
+      async function sidAfterRefresh(token: unknown) {
+        const { body } = await refresh(app, client, token);
+        return decodeJwt(body.access_token as string).sid;
+      }
+    },
+  );
 
   await t.test('P2: without an API, a token for userinfo; scopes of APIs are left out', async (t) => {
     const client = await wanting();
@@ -657,7 +686,7 @@ t.test('in a person’s name', async (t) => {
   });
 
   await t.test(
-    'P9: ATK-A025: the page names the API and its scopes; more asks again, the same does not',
+    'P9, ATK-A025: the page names the API and its scopes; more asks again, the same does not',
     async (t) => {
       const client = await wanting({ name: 'Shop' });
       const person = await app.person();
@@ -746,7 +775,7 @@ t.test('in a person’s name', async (t) => {
     },
   );
 
-  await t.test('P9: R40: the company’s own app asks nothing, and only what it may', async (t) => {
+  await t.test('P9, R40: the company’s own app asks nothing, and only what it may', async (t) => {
     const client = await wanting({ firstParty: true, scopes: ['openid', 'orders:read'] });
     const { body } = await codeTokens(app, client, await app.person(), {
       scope: 'openid orders:read orders:write',
@@ -756,7 +785,7 @@ t.test('in a person’s name', async (t) => {
   });
 
   await t.test(
-    'P9: ASVS V10.4.9 V10.7.3: the account page: what is allowed, what was, and its end',
+    'P9, ASVS V10.4.9, ASVS V10.7.3: the account page: what is allowed, what was, and its end',
     async (t) => {
       const client = await wanting({ name: 'Shop' });
       const own = await wanting({
@@ -826,7 +855,7 @@ t.test('in a person’s name', async (t) => {
     },
   );
 
-  await t.test('P5: R31 R35: what ends the tokens of a person at an API', async (t) => {
+  await t.test('P5, R31, R35: what ends the tokens of a person at an API', async (t) => {
     const scope = `${OFFLINE} parcels:read`;
     const issue = async () => {
       const client = await wanting();
