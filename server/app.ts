@@ -91,6 +91,7 @@ export function createApp({ config, db, ring, log }: Store): App {
       });
       refused = await lockouts.watch(db, log);
       await resources.start();
+      oidc.usePairwiseSecret(await keys.lasting(op, 'pairwise'));
       await clients.start();
       await ensureAccountClient(op, issuer);
       if (config.server.demo) await ensureDemoClient(op, issuer);

@@ -11,6 +11,7 @@ import { listOf as consentsOf, revoke as revokeConsent } from '../server/consent
 import { routesOf } from '../server/http/failures.ts';
 import { createLockouts } from '../server/lockouts/lockouts.ts';
 import { createAdapter } from '../server/oidc/adapter.ts';
+import { createSubjects } from '../server/oidc/pairwise.ts';
 import { createProvider } from '../server/oidc/provider.ts';
 import { createKnownResources } from '../server/resources/resources.ts';
 import {
@@ -66,6 +67,9 @@ async function relying(app: Running, more: Partial<NewClient> = {}): Promise<Rel
   const post = client.row.tokenEndpointAuthMethod === 'client_secret_post';
   return { client, config: await configure(app, client, post ? oidc.ClientSecretPost() : undefined) };
 }
+
+/** What apps may sign with, sorted. */
+const SIGNED_BY_APPS = ['ES256', 'Ed25519', 'EdDSA', 'PS256', 'RS256'];
 
 /** A page that only posts itself on, as the library answers form_post and a change of account. */
 const isRelay = (page: Page): boolean =>
@@ -200,6 +204,10 @@ t.test('what is offered', async (t) => {
         ...['website', 'zoneinfo'],
       ],
       code_challenge_methods_supported: ['S256'],
+      dpop_signing_alg_values_supported: SIGNED_BY_APPS,
+      pushed_authorization_request_endpoint: at('/oauth2/par'),
+      request_object_signing_alg_values_supported: SIGNED_BY_APPS,
+      request_parameter_supported: true,
       device_authorization_endpoint: at('/oauth2/device_authorization'),
       end_session_endpoint: at('/oauth2/logout'),
       grant_types_supported: [
@@ -217,9 +225,12 @@ t.test('what is offered', async (t) => {
       response_types_supported: ['code'],
       revocation_endpoint: at('/oauth2/revoke'),
       scopes_supported: ['address', 'email', 'offline_access', 'openid', 'phone', 'profile'],
-      subject_types_supported: ['public'],
+      subject_types_supported: ['pairwise', 'public'],
       token_endpoint: at('/oauth2/token'),
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      token_endpoint_auth_methods_supported: [
+        ...['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'],
+      ],
+      token_endpoint_auth_signing_alg_values_supported: SIGNED_BY_APPS,
       userinfo_endpoint: at('/oauth2/userinfo'),
     };
     for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
@@ -247,6 +258,7 @@ t.test('what is offered', async (t) => {
       '/oauth2/logout',
       '/oauth2/logout/confirm',
       '/oauth2/logout/success',
+      '/oauth2/par',
       '/oauth2/revoke',
       '/oauth2/token',
       '/oauth2/userinfo',
@@ -272,6 +284,7 @@ t.test('what is offered', async (t) => {
       resources: createKnownResources(app.db),
       adapter: createAdapter({ clients, lockouts: createLockouts(config.lockouts), config }),
       keySet: { jwks } as never,
+      subjects: createSubjects(),
       beforeClientSecret: async () => {},
       renderError: () => {},
       fetch: guarded,
@@ -290,8 +303,11 @@ t.test('what is offered', async (t) => {
       'backchannelLogout',
       'claimsParameter',
       'clientCredentials',
+      'dPoP',
       'deviceFlow',
       'introspection',
+      'pushedAuthorizationRequests',
+      'requestObjects',
       'resourceIndicators',
       'revocation',
       'rpInitiatedLogout',

@@ -122,4 +122,9 @@ CREATE UNIQUE INDEX "logout_deliveries_once" ON "logout_deliveries" USING btree 
 CREATE INDEX "logout_deliveries_client_id_created_at_index" ON "logout_deliveries" USING btree ("client_id","created_at");--> statement-breakpoint
 CREATE INDEX "logout_deliveries_created_at_index" ON "logout_deliveries" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "pushed_requests_expires_at_index" ON "pushed_requests" USING btree ("expires_at");--> statement-breakpoint
-ALTER TABLE "clients" DROP COLUMN "resource_server";
+ALTER TABLE "clients" DROP COLUMN "resource_server";--> statement-breakpoint
+CREATE TABLE "lasting_secrets" (
+	"name" text PRIMARY KEY NOT NULL,
+	"sealed" "bytea" NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);

@@ -21,6 +21,16 @@ export const canaries = pg.pgTable('canaries', {
   sealed: bytea().notNull(),
 });
 
+/**
+ * Secrets that are made once and never replaced, because what is derived from them is kept by others: `pairwise`, of
+ * which every pairwise `sub` is made. Lost with the database, and then with every account's name at every app.
+ */
+export const lastingSecrets = pg.pgTable('lasting_secrets', {
+  name: pg.text().primaryKey(),
+  sealed: bytea().notNull(),
+  createdAt: moment().notNull(),
+});
+
 export const keysPrivacy = [
   privacy(signingKeys, {
     kid: 'none',
@@ -32,4 +42,5 @@ export const keysPrivacy = [
     removedAt: 'none',
   }),
   privacy(canaries, { name: 'none', sealed: 'secret' }),
+  privacy(lastingSecrets, { name: 'none', sealed: 'secret', createdAt: 'none' }),
 ];

@@ -6,12 +6,12 @@
 // No token is signed by a key that a client could not have fetched: a key is in every replica's JWKS (`settle`)
 // before any of them signs with it, and a replaced one stays until no token it signed lives. Private parts are
 // sealed by the key ring and destroyed on removal. RFC 7517, RFC 7638, ASVS 11.1.1; docs/decisions/0005.
-import { createHash, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createHash, generateKeyPair, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/options.ts';
 import { type Database, inTransaction } from '../../drizzle/database.ts';
 import { and, asc, eq, isNull, ne, sql } from '../../drizzle/orm.ts';
-import { signingKeys } from '../../drizzle/schema/keys.ts';
+import { lastingSecrets, signingKeys } from '../../drizzle/schema/keys.ts';
 import { entry, write } from '../audit/audit.ts';
 import type { Log } from '../lib/log.ts';
 import { type Op, systemOp } from '../lib/op.ts';
@@ -63,6 +63,8 @@ export interface Keys {
   /** Publishes successors. A successor that is already published is kept, or activated earlier by `now`. */
   rotate(op: Op, options?: RotateOptions): Promise<Rotated[]>;
   list(op: Op): Promise<KeyListing[]>;
+  /** 32 random bytes, made at the first call and never replaced: the same on every replica. */
+  lasting(op: Op, name: string): Promise<Buffer>;
   /**
    * Calls `apply` with the set there is, before it resolves, and then with every new one: told by NOTIFY, by the
    * clock at `changesAt`, and by looking every `refreshEvery`. Without a database it goes by the keys it knows.
@@ -324,6 +326,18 @@ export function createKeys(config: Config['keys'], { ring, log }: { ring: KeyRin
     });
   }
 
+  async function lasting(op: Op, name: string): Promise<Buffer> {
+    const place = { table: 'lasting_secrets', column: 'sealed', row: name };
+    // Of replicas that make one at the same time, one does.
+    await op.db
+      .insert(lastingSecrets)
+      .values({ name, sealed: ring.seal(randomBytes(32), place), createdAt: op.now })
+      .onConflictDoNothing();
+    const [row] = await op.db.select().from(lastingSecrets).where(eq(lastingSecrets.name, name));
+    if (!row) throw new Error(`no secret ${name}`);
+    return ring.open(row.sealed, place);
+  }
+
   async function watch(db: Database, apply: (set: KeySet) => Promise<void> | void) {
     let known = await open(systemOp(db, 'keys'));
     let applied: string | undefined;
@@ -386,5 +400,5 @@ export function createKeys(config: Config['keys'], { ring, log }: { ring: KeyRin
     };
   }
 
-  return { ensure, current: async (op) => setAt(await open(op), op.now), rotate, list, watch };
+  return { ensure, current: async (op) => setAt(await open(op), op.now), rotate, list, lasting, watch };
 }

@@ -30,6 +30,7 @@ import { createAdapter } from './adapter.ts';
 import { addInterval } from './device.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
 import { isFailedAuthentication, noteOutcome, type Refusal, WAITING } from './outcome.ts';
+import { createSubjects } from './pairwise.ts';
 import { createProvider, ROUTES } from './provider.ts';
 import { type AccountRow, run, TOUCH_SESSION } from './rows.ts';
 import { createUnit, currentUnit, runUnit, type Unit, unitOf, writeEntries } from './unit.ts';
@@ -110,6 +111,7 @@ interface Generation {
 }
 
 export function createOidc({ config, db, clients, resources, lockouts, browser, log, fetch }: OidcParts) {
+  const subjects = createSubjects();
   const adapter = createAdapter({ clients, lockouts, config });
   const issuer = new URL(config.server.issuer);
   let current: Generation | null = null;
@@ -138,9 +140,8 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
   ): Promise<string> {
     const again = ROUTES.code_verification;
     if (continueTo?.href === again) {
-      return String(
-        deviceEndPage({ kind: kind === 'finished' ? 'answered' : 'late', clientName: null, again }),
-      );
+      const over = kind === 'finished' ? 'answered' : 'late';
+      return String(deviceEndPage({ kind: over, clientName: null, again, requestId }));
     }
     const app = continueTo ? await clients.find(continueTo.clientId, on) : null;
     // A finished sign-in must not be repeated for an app that has its answer: back to the app's own start.
@@ -352,6 +353,7 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
         beforeClientSecret,
         renderError,
         fetch,
+        subjects,
       });
       provider.use(around as Parameters<Provider['use']>[0]);
       listen(provider);
@@ -417,7 +419,9 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
     signedIn,
 
     /** The `sub` by which an app knows an account. */
-    subjectOf: (_client: ClientRow, accountId: string): string => accountId,
+    subjectOf: (client: ClientRow, accountId: string): string => subjects.of(client, accountId),
+    /** Before the first request: the secret of which pairwise subjects are made. */
+    usePairwiseSecret: subjects.use,
 
     /** What interactions are bound to: the hash of the browser cookie, set now if there is none. */
     browserHash: (request: FastifyRequest, reply: FastifyReply): Buffer => sha256(browser.id(request, reply)),

@@ -21,6 +21,7 @@ import type { KnownResources } from '../resources/resources.ts';
 import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
 import { accessOf, grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
+import type { Subjects } from './pairwise.ts';
 import { assertionCheck, rememberOnce, requestObjectCheck } from './proofs.ts';
 import {
   accessTokenTtl,
@@ -91,6 +92,7 @@ export interface ProviderParts {
   keySet: KeySet;
   /** Refuses a client authentication that follows too many failures (429). */
   beforeClientSecret(unit: Unit, clientId: string): Promise<void>;
+  subjects: Subjects;
   renderError: NonNullable<Configuration['renderError']>;
   fetch: NonNullable<Configuration['fetch']>;
 }
@@ -349,7 +351,10 @@ export function createProvider(parts: ProviderParts): Provider {
     },
     acrValues: [ACR_PASSWORD],
     responseTypes: ['code'],
-    subjectTypes: ['public'],
+    subjectTypes: ['public', 'pairwise'],
+    pairwiseIdentifier: async (_ctx, accountId, client) => parts.subjects.of(client as never, accountId),
+    // Looked at when it is registered (server/clients): no request of a person waits for another server.
+    sectorIdentifierUriValidate: () => false,
     clientAuthMethods: [...AUTH_METHODS],
     clientDefaults: {
       grant_types: ['authorization_code'],
