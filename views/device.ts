@@ -4,6 +4,7 @@
 import { field, form } from './fields.ts';
 import { frame } from './frame.ts';
 import { type Html, html } from './html.ts';
+import { reference } from './problem.ts';
 import { en, type Words } from './words.ts';
 
 export interface DeviceCodeProps {
@@ -36,6 +37,8 @@ export interface DeviceEndProps {
   clientName: string | null;
   /** Where another code is entered. */
   again: string | null;
+  /** Shown where something is in the way. */
+  requestId: string | null;
 }
 
 export function deviceCodePage(props: DeviceCodeProps, words: Words = en): Html {
@@ -82,14 +85,18 @@ ${form({
 })}`,
   });
 
-export function deviceEndPage({ kind, clientName, again }: DeviceEndProps, words: Words = en): Html {
+export function deviceEndPage(
+  { kind, clientName, again, requestId }: DeviceEndProps,
+  words: Words = en,
+): Html {
   const { heading, text } = words.device.ends[kind];
   return frame(words, {
     title: heading,
     content: html`
 <h1>${heading}</h1>
 <p class="lead">${text(clientName)}</p>
-<p class="ways">${again !== null && html`<a class="button primary" href="${again}">${words.device.again}</a>\n`}<a class="button secondary" href="/">${words.common.toStart}</a></p>`,
+<p class="ways">${again !== null && html`<a class="button primary" href="${again}">${words.device.again}</a>\n`}<a class="button secondary" href="/">${words.common.toStart}</a></p>
+${requestId !== null && reference(words, requestId, null)}`,
   });
 }
 
@@ -148,16 +155,17 @@ export const examples = {
     rightToLeft: { ...confirm, clientName: 'تلفاز غرفة الجلوس 📺' },
   } satisfies Record<string, DeviceConfirmProps>,
   end: {
-    allowed: { kind: 'allowed', clientName: 'Living Room TV', again: null },
-    denied: { kind: 'denied', clientName: 'Living Room TV', again: '/device' },
-    answered: { kind: 'answered', clientName: null, again: '/device' },
-    late: { kind: 'late', clientName: null, again: '/device' },
-    expired: { kind: 'expired', clientName: null, again: '/device' },
-    used: { kind: 'used', clientName: null, again: '/device' },
+    allowed: { kind: 'allowed', clientName: 'Living Room TV', again: null, requestId: null },
+    denied: { kind: 'denied', clientName: 'Living Room TV', again: '/device', requestId: 'req-1' },
+    answered: { kind: 'answered', clientName: null, again: '/device', requestId: 'req-1' },
+    late: { kind: 'late', clientName: null, again: '/device', requestId: 'req-1' },
+    expired: { kind: 'expired', clientName: null, again: '/device', requestId: 'req-1' },
+    used: { kind: 'used', clientName: null, again: '/device', requestId: 'req-1' },
     hostile: {
       kind: 'allowed',
       clientName: '<script>alert(1)</script>{{7*7}}',
       again: 'javascript:alert(1)',
+      requestId: '</code><script>',
     },
   } satisfies Record<string, DeviceEndProps>,
 };

@@ -41,7 +41,8 @@ const ways = (all: readonly Way[]): Html =>
       html`<a class="${i === 0 ? 'button primary' : 'button secondary'}" href="${href}">${label}</a>\n`,
   )}</p>`;
 
-const reference = (words: Words, requestId: string, code: string | null): Html => html`
+/** What to pass on when asking for help. */
+export const reference = (words: Words, requestId: string, code: string | null): Html => html`
 <dl class="reference">
 ${code !== null && html`<div><dt>${words.problem.code}</dt><dd><code>${code}</code></dd></div>`}
 <div><dt>${words.common.requestId}</dt><dd><code>${requestId}</code></dd></div>

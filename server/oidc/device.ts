@@ -317,7 +317,16 @@ export const deviceFlow = ({ renderError }: DeviceFlowParts) => ({
     withoutForm(ctx);
     if (kind) {
       const clientName = ctx.oidc.client?.clientName ?? null;
-      show(ctx, deviceEndPage({ kind, clientName, again: DEVICE_PAGE }), STATUS[kind]);
+      show(
+        ctx,
+        deviceEndPage({
+          kind,
+          clientName,
+          again: DEVICE_PAGE,
+          requestId: kind === 'denied' ? null : unit.facts.id,
+        }),
+        STATUS[kind],
+      );
       return;
     }
     const again = { label: en.device.again, href: linkWith(typed) };
@@ -356,7 +365,7 @@ export const deviceFlow = ({ renderError }: DeviceFlowParts) => ({
 
   successSource: async (ctx: KoaContextWithOIDC) => {
     const clientName = ctx.oidc.client?.clientName ?? null;
-    show(ctx, deviceEndPage({ kind: 'allowed', clientName, again: null }), 200);
+    show(ctx, deviceEndPage({ kind: 'allowed', clientName, again: null, requestId: null }), 200);
   },
 });
 

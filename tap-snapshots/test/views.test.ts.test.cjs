@@ -1895,6 +1895,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <h1>Your device is connected</h1>
 <p class="lead"><bdi class="name">Living Room TV</bdi> goes on by itself on your device in a moment. You can close this page.</p>
 <p class="ways"><a class="button secondary" href="/">Go to the start page</a></p>
+
 </main>
 </body>
 </html>
@@ -1922,6 +1923,11 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">Look at your device: it goes on by itself, or says what happened.</p>
 <p class="ways"><a class="button primary" href="/device">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
+
+<dl class="reference">
+
+<div><dt>Request ID</dt><dd><code>req-1</code></dd></div>
+</dl>
 </main>
 </body>
 </html>
@@ -1949,6 +1955,11 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">It got nothing. You can close this page.</p>
 <p class="ways"><a class="button primary" href="/device">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
+
+<dl class="reference">
+
+<div><dt>Request ID</dt><dd><code>req-1</code></dd></div>
+</dl>
 </main>
 </body>
 </html>
@@ -1976,6 +1987,11 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">A code works for a few minutes. Let your device show a new one, and enter that.</p>
 <p class="ways"><a class="button primary" href="/device">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
+
+<dl class="reference">
+
+<div><dt>Request ID</dt><dd><code>req-1</code></dd></div>
+</dl>
 </main>
 </body>
 </html>
@@ -2003,6 +2019,11 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead"><bdi class="name">&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}</bdi> goes on by itself on your device in a moment. You can close this page.</p>
 <p class="ways"><a class="button primary" href="about:blank">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
+
+<dl class="reference">
+
+<div><dt>Request ID</dt><dd><code>&lt;/code&gt;&lt;script&gt;</code></dd></div>
+</dl>
 </main>
 </body>
 </html>
@@ -2030,6 +2051,11 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">It was open for too long, and nothing has happened. Let your device show a new code, and enter that.</p>
 <p class="ways"><a class="button primary" href="/device">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
+
+<dl class="reference">
+
+<div><dt>Request ID</dt><dd><code>req-1</code></dd></div>
+</dl>
 </main>
 </body>
 </html>
@@ -2057,6 +2083,11 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <p class="lead">If it was you, go on in the window where you entered it. Otherwise let your device show a new code, and enter that.</p>
 <p class="ways"><a class="button primary" href="/device">Enter a code</a>
 <a class="button secondary" href="/">Go to the start page</a></p>
+
+<dl class="reference">
+
+<div><dt>Request ID</dt><dd><code>req-1</code></dd></div>
+</dl>
 </main>
 </body>
 </html>
