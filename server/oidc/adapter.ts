@@ -352,6 +352,32 @@ const interactions = {
   },
 };
 
+const looks = new WeakMap<Unit, Map<string, Promise<string | null>>>();
+
+/**
+ * Introspection and revocation ask for a value as an access token, as an app's own and as a refresh token, all at once.
+ * It is one of them at most: they are asked one after the other, and none once it is found.
+ */
+function inTurn<Store extends { find(id: string): Promise<unknown> }>(kind: string, store: Store): Store {
+  return {
+    ...store,
+    async find(id: string) {
+      const unit = unitOf();
+      const mine = looks.get(unit) ?? new Map<string, Promise<string | null>>();
+      looks.set(unit, mine);
+      let found: unknown;
+      const look = (mine.get(id) ?? Promise.resolve(null)).then(async (by) => {
+        if (by !== null && by !== kind) return by;
+        found = await store.find(id);
+        return found ? kind : by;
+      });
+      mine.set(id, look);
+      await look;
+      return found;
+    },
+  };
+}
+
 export function createAdapter({ clients, lockouts, config }: AdapterParts): (model: string) => Adapter {
   const knownClients = {
     async find(id: string) {
@@ -426,15 +452,15 @@ export function createAdapter({ clients, lockouts, config }: AdapterParts): (mod
   const shared = { tokenPayload, sourceOf, epochOf, revokeFamily, revokeByGrantId };
 
   const models: Record<string, object> = {
-    AccessToken: accessTokens,
+    AccessToken: inTurn('AccessToken', accessTokens),
     AuthorizationCode: authorizationCodes,
     Client: knownClients,
-    ClientCredentials: clientTokens,
+    ClientCredentials: inTurn('ClientCredentials', clientTokens),
     DeviceCode: createDeviceCodes({ config, lockouts }, shared),
     Grant: grants,
     Interaction: interactions,
     PushedAuthorizationRequest: pushedRequests,
-    RefreshToken: refreshTokens,
+    RefreshToken: inTurn('RefreshToken', refreshTokens),
     Session: sessions,
   };
   return (model) => {
