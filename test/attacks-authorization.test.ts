@@ -390,9 +390,10 @@ await t.test(
       t.equal(({} as Record<string, unknown>).essential, undefined);
       t.equal(({} as Record<string, unknown>).x, undefined);
     }
-    t.ok(
-      isSignIn(await ask(client, { resource: `https://${EVIL}/` })),
-      'no resource indicators: unknown parameters are ignored',
+    t.equal(
+      errorOf(await ask(client, { resource: `https://${EVIL}/` })),
+      'invalid_target',
+      'an API of nobody',
     );
     for (const path of ['/oauth2/par', '/oauth2/request', '/request', '/oauth2/backchannel']) {
       const response = await fetch(`${issuer}${path}`, {

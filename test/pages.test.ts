@@ -258,8 +258,11 @@ t.test('P9: a person sees the apps they allowed, and withdraws one: its tokens a
   const withdraw = new RegExp(`/account/apps/${client.id}/withdraw$`);
   const page = await browser.follow(await browser.submit(home, withdraw, {}));
   t.equal(pathOf(page), '/account');
-  t.notMatch(page.body, 'Field &lt;i&gt;Notes');
-  t.match(page.body, 'Kept');
+  const [connected = '', history = ''] = page.body.split('<h2>Earlier permissions</h2>');
+  t.notMatch(connected, 'Field &lt;i&gt;Notes');
+  t.match(connected, 'Kept');
+  t.match(history, 'Field &lt;i&gt;Notes');
+  t.match(history, 'withdrawn by you');
 
   const refresh = (of: typeof client, token = '') =>
     tokenRequest(running.issuer, of, { grant_type: 'refresh_token', refresh_token: token });
