@@ -2,12 +2,15 @@
 // guess, hurry, replay or talk people into it. LONG=1 plays 200 rounds of the races, not 20.
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as rp from 'openid-client';
+import { create } from 'qrcode';
 import t from 'tap';
 import { disable } from '../server/accounts/accounts.ts';
 import { DEVICE_CODE, type NewClient } from '../server/clients/clients.ts';
+import { ensureDemoClient } from '../server/demo/demo.ts';
 import { sha256 } from '../server/lib/secrets.ts';
 import { purge } from '../server/oidc/jobs.ts';
 import { grant } from '../server/roles/roles.ts';
+import { qrCode } from '../views/qr.ts';
 import { PASSWORD, startApp, type TestClient, tokenRequest, tokens } from './harness/app.ts';
 import { formsOf, type Page, type Visitor } from './harness/browser.ts';
 import { launch, look, openTab } from './harness/chromium.ts';
@@ -505,6 +508,47 @@ t.test('one server', async (t) => {
       'once it is let in, nothing is too soon',
     );
   });
+});
+
+t.test('P5: the QR code holds the link, module by module', async (t) => {
+  for (const link of [
+    'https://id.example.com/device?user_code=WDJB-MJHT',
+    `https://${'long.'.repeat(30)}example.com`,
+  ]) {
+    const { modules } = create(link, { errorCorrectionLevel: 'M' });
+    const svg = String(qrCode(link, 'a <label>'));
+    t.match(svg, `viewBox="0 0 ${modules.size + 8} ${modules.size + 8}"`, 'with its quiet zone');
+    t.match(svg, 'aria-label="a &lt;label&gt;"');
+    const dark = new Set<string>();
+    for (const [, x = '', y = '', run = '', back = ''] of svg.matchAll(/M(\d+) (\d+)h(\d+)v1h-(\d+)z/g)) {
+      t.equal(run, back);
+      for (let i = 0; i < Number(run); i++) dark.add(`${Number(y) - 4},${Number(x) - 4 + i}`);
+    }
+    const wanted = new Set<string>();
+    for (let y = 0; y < modules.size; y++)
+      for (let x = 0; x < modules.size; x++) if (modules.get(y, x)) wanted.add(`${y},${x}`);
+    t.same([...dark].sort(), [...wanted].sort());
+  }
+});
+
+t.test('P5: a demo client of an earlier release gets the grant', async (t) => {
+  const app = await startApp(t, { DEMO: 'true' });
+  const grants = async () =>
+    (
+      await app.db.$client<{ grants: string[] }[]>`
+      SELECT grant_types AS grants FROM clients WHERE id = 'gatehouse-demo'`
+    )[0]?.grants;
+  t.ok((await grants())?.includes(DEVICE_CODE));
+  await app.db
+    .$client`UPDATE clients SET grant_types = '{authorization_code,refresh_token}' WHERE id = 'gatehouse-demo'`;
+  await ensureDemoClient(app.op(), app.issuer);
+  await ensureDemoClient(app.op(), app.issuer);
+  t.ok((await grants())?.includes(DEVICE_CODE));
+  t.same(
+    (await app.events('client.changed')).map(({ data }) => data),
+    [{ fields: ['grant_types'] }],
+    'noted once',
+  );
 });
 
 t.test('RFC 8628 3.5: a code expires, for device and person, and is forgotten later', async (t) => {

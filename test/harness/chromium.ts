@@ -58,7 +58,7 @@ export async function openTab(
 }
 
 /** axe finds nothing, nothing is wider than the window. */
-export async function accessible(t: Test, page: Page, name: string): Promise<void> {
+async function accessible(t: Test, page: Page, name: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`,
