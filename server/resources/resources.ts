@@ -34,7 +34,7 @@ export interface NewResource extends ResourceSettings {
 /** Seconds. Nobody can withdraw a JWT, so it is short-lived whatever is set (R32). */
 export const LONGEST_JWT = 900;
 const LONGEST_OPAQUE = 86_400;
-export const FORMATS = ['jwt', 'opaque'] as const;
+const FORMATS = ['jwt', 'opaque'] as const;
 export const RESOURCE_ALGS = ['ES256', 'RS256', 'EdDSA'] as const;
 
 const CONTROL = /[\p{Cc}\p{Cs}]/u;
