@@ -278,6 +278,13 @@ t.test('O2: apps are registered and their secrets shown once', async (t) => {
     code: 1,
     err: /client_id already/,
   });
+  const device = ['urn:ietf:params:oauth:grant-type:device_code'];
+  t.match((await run('create', 'TV', '--public', '--device', '--json')).json(), {
+    grant_types: ['refresh_token', ...device],
+    redirect_uris: [],
+  });
+  const both = await run('create', 'Box', '--device', '--redirect-uri', 'https://box.example/', '--json');
+  t.match(both.json(), { grant_types: ['authorization_code', 'refresh_token', ...device] });
   const wrong = await run('create', 'Bad', '--redirect-uri', 'http://app.example/', '--alg', 'none');
   t.equal(wrong.code, 1);
   t.match(wrong.err, /redirect_uris.*uses http/);
