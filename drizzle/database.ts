@@ -92,7 +92,6 @@ export interface OpenTransaction {
  * Whoever opens it must end it on every path; a connection that dies in between rejects every use and the commit.
  */
 export async function openTransaction(db: Database): Promise<OpenTransaction> {
-  const abandoned = new Error('rolled back');
   const ending = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<Database>();
   const done = db.$client.begin((tx) => {
@@ -108,6 +107,8 @@ export async function openTransaction(db: Database): Promise<OpenTransaction> {
       await done;
     },
     rollback: async () => {
+      // Made here: an error takes its stack along, which is dear for something every transaction would have and few need.
+      const abandoned = new Error('rolled back');
       ending.reject(abandoned);
       await done.catch((error) => {
         // Without a connection there is nothing left to roll back.
