@@ -125,6 +125,7 @@ t.test('one server', async (t) => {
         await told(app, receiver),
         await told(app, receiver, { idTokenSignedResponseAlg: 'RS256' }),
         await told(app, receiver, { idTokenSignedResponseAlg: 'EdDSA' }),
+        await told(app, receiver, { subjectType: 'pairwise' }),
       ];
       const bystander = await told(app, receiver);
       const untold = await app.client({ firstParty: true });
@@ -139,12 +140,13 @@ t.test('one server', async (t) => {
         t.ok(idToken.sid, 'the ID token names the session');
         t.equal(one?.claims.sid, idToken.sid, 'by the same sid');
         t.equal(one?.claims.sub, idToken.sub);
+        t.equal(one?.claims.sub === open.person.id, client.row.subjectType === 'public');
         t.equal(one?.alg, client.row.idTokenSignedResponseAlg);
         const [row] = await rowsOf(app.db, client.id);
         t.match(row, { reason, attempts: 1, failure: null, id: one?.claims.jti });
         t.not(row?.session, one?.claims.sid, 'the sid opens nothing of ours');
       }
-      t.equal(new Set(clients.map(({ id }) => receiver.of(id)[0]?.claims.sid)).size, 3, 'a sid per app');
+      t.equal(new Set(clients.map(({ id }) => receiver.of(id)[0]?.claims.sid)).size, 4, 'a sid per app');
       t.same(receiver.of(bystander.id), [], 'another session’s app is told nothing');
       t.same(await rowsOf(app.db, untold.id), [], 'nor is one that has no address for it');
       const ended = (await app.events('session.ended')).filter((one) => one.subject_id === open.person.id);
