@@ -440,6 +440,26 @@ export const options = {
       'The time in which they count, and for which they are refused.',
     ),
   },
+  registration: {
+    mode: choice(
+      'DYNAMIC_REGISTRATION',
+      'off',
+      ['off', 'token', 'open'],
+      'Whether apps may register themselves (RFC 7591): with a token of `gatehouse client registration-token create`, or anyone. People are told that nobody has checked such an app.',
+    ),
+    perAddress: integer(
+      'DYNAMIC_REGISTRATION_LIMIT',
+      20,
+      [1, 100_000],
+      'How many apps may be registered without a token from one address (IPv6: one /64) in an hour.',
+    ),
+    unused: integer(
+      'DYNAMIC_REGISTRATION_UNUSED',
+      1000,
+      [1, 1_000_000],
+      'How many apps that came without a token may wait for the first person who lets them in; then no more are taken. After a week without one they are removed.',
+    ),
+  },
   egress: {
     privateNetworks: list(
       'OUTBOUND_PRIVATE_NETWORKS',

@@ -7,4 +7,4 @@ const require = createRequire(import.meta.url);
 export const orm = require('drizzle-orm') as typeof import('drizzle-orm');
 export const pg = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 
-export const { sql, eq, ne, and, or, gt, inArray, isNotNull, isNull, desc, asc } = orm;
+export const { sql, eq, ne, and, or, gt, lt, inArray, isNotNull, isNull, desc, asc } = orm;

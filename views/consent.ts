@@ -11,6 +11,8 @@ export interface ConsentProps {
   csrf: string;
   clientName: string;
   clientUri: string | null;
+  /** It registered itself: its name and link are what it says. */
+  unverified: boolean;
   /** Host (or scheme of a native app) the browser is sent to afterwards; null: a device waits instead. */
   redirectHost: string | null;
   account: { email: string; name: string | null };
@@ -79,7 +81,12 @@ ${
   })
 }
 </div>
-<p>${holds ? words.consent.asksMore(props.clientName) : words.consent.asks(props.clientName)}</p>
+${
+  props.unverified &&
+  html`<div class="notice warning"><p>${words.consent.unverified}${
+    props.redirectHost !== null && html` ${words.consent.onlyIfKnown(props.redirectHost)}`
+  }</p></div>\n`
+}<p>${holds ? words.consent.asksMore(props.clientName) : words.consent.asks(props.clientName)}</p>
 ${list(asked, askedApis, 'scopes')}
 ${holds && html`<p class="quiet">${words.consent.has}</p>\n${list(held, heldApis, 'scopes held')}`}
 <p class="small">${words.consent.lasts(props.grantDays)} ${props.redirectHost === null ? words.consent.goesToDevice : words.consent.goes(props.redirectHost)}${
@@ -103,6 +110,7 @@ const plain: ConsentProps = {
   csrf: 'csrf-token',
   clientName: 'Field Notes',
   clientUri: 'https://notes.example.com/about',
+  unverified: false,
   redirectHost: 'notes.example.com',
   account: { email: 'ada@example.com', name: 'Ada Lovelace' },
   scopes: known('openid', 'profile', 'email'),
@@ -153,8 +161,10 @@ export const examples = {
     ],
   },
   device: { ...plain, redirectHost: null, clientName: 'Living Room TV', clientUri: null },
+  unverified: { ...plain, unverified: true },
   hostile: {
     ...plain,
+    unverified: true,
     clientName: '<img src=x onerror=alert(1)>',
     clientUri: 'javascript:alert(1)',
     redirectHost: '"><script>alert(1)</script>',

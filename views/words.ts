@@ -76,6 +76,9 @@ export const en = {
     goes: (host: string): Html => html`You will be sent back to <bdi><strong>${host}</strong></bdi>.`,
     goesToDevice: 'It will be used on the device whose code you entered.',
     about: 'About this app',
+    unverified: 'Nobody here has checked this app: it registered itself, under this name.',
+    onlyIfKnown: (host: string): Html =>
+      html`Only allow it if you know what <bdi><strong>${host}</strong></bdi> is.`,
     allow: 'Allow',
     deny: 'Deny',
   },
@@ -298,6 +301,7 @@ export const en = {
       client_changed: 'the app changed its name or addresses and asked again',
       revoked: 'withdrawn by you',
       account: 'ended with everything of your account',
+      client_removed: 'the app was removed',
     },
     since: 'Since',
     withdraw: 'Withdraw',

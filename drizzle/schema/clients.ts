@@ -102,7 +102,7 @@ export const consents = pg.pgTable(
     clientFingerprint: pg.text().notNull(),
     grantedAt: moment().notNull(),
     endedAt: moment(),
-    endReason: pg.text().$type<'widened' | 'client_changed' | 'revoked' | 'account'>(),
+    endReason: pg.text().$type<'widened' | 'client_changed' | 'revoked' | 'account' | 'client_removed'>(),
   },
   (t) => [
     pg.uniqueIndex('consents_in_force').on(t.accountId, t.clientId).where(sql`ended_at IS NULL`),

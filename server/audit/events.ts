@@ -100,7 +100,27 @@ export const events = {
     'A spent code or refresh token was used again; what came of it was revoked.',
   ),
   'client.authenticationFailed': event<{ endpoint: string }>('warning', 'An app failed to authenticate.'),
-  'client.created': event<{ by: 'setup' | 'cli' | 'system' }>('notice', 'An app was registered.'),
+  'client.created': event<{ by: 'setup' | 'cli' | 'system' | 'registration' }>(
+    'notice',
+    'An app was registered.',
+  ),
+  'client.registered': event<{
+    right: 'token' | 'open';
+    /** Name of the initial token. */
+    token: string | null;
+  }>('warning', 'An app registered itself.'),
+  'client.removed': event<{ by: 'app' | 'cli' | 'unused' }>(
+    'warning',
+    'An app was removed, with all it was allowed.',
+  ),
+  'registrationToken.created': event<{ token: string; uses: number | null }>(
+    'warning',
+    'A token was made with which apps can register themselves.',
+  ),
+  'registrationToken.revoked': event<{ token: string }>(
+    'notice',
+    'A token with which apps could register themselves was revoked.',
+  ),
   'client.changed': event<{ fields: string[] }>('notice', 'An app’s settings were changed.'),
   'client.secretAdded': event('warning', 'An app got another secret.'),
   'client.secretRemoved': event('notice', 'A secret of an app was removed.'),

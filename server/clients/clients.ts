@@ -1,8 +1,9 @@
 // Relying apps: their settings, their secrets, and what they are allowed to be. What is stored here is what the
 // protocol library is told at every request, so it is validated when written (rules.ts).
 import { randomUUIDv7 } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type Database, inTransaction, isUniqueViolation } from '../../drizzle/database.ts';
-import { and, asc, eq, gt, isNull, or, sql } from '../../drizzle/orm.ts';
+import { and, asc, eq, isNull, sql } from '../../drizzle/orm.ts';
 import { clientSecrets, clients } from '../../drizzle/schema/clients.ts';
 import { entry, write } from '../audit/audit.ts';
 import { createKnown, type Known } from '../lib/known.ts';
@@ -22,6 +23,7 @@ export {
   uriFault,
 } from './rules.ts';
 export type { NewClient };
+export { checked };
 export type ClientRow = typeof clients.$inferSelect;
 
 /** The account pages are an app of their own: signing in there is the same flow as anywhere. */
@@ -41,7 +43,7 @@ const announce = (op: Op, id: string) => op.db.execute(sql`SELECT pg_notify('gat
 export async function create(
   op: Op,
   input: NewClient,
-  by: 'setup' | 'cli' | 'system',
+  by: 'setup' | 'cli' | 'system' | 'registration',
 ): Promise<{ client: ClientRow; secret: string | null }> {
   const row = checked(input);
   try {
@@ -52,7 +54,7 @@ export async function create(
         .values({ ...row, createdAt: op.now, updatedAt: op.now })
         .returning();
       if (!client) throw new Error('insert returned no row');
-      const secret = client.tokenEndpointAuthMethod === 'none' ? null : await insertSecret(op, client.id);
+      const secret = holdsSecret(client) ? await insertSecret(op, client.id) : null;
       await write(op, [entry('client.created', { client: client.id }, { by })]);
       await announce(op, client.id);
       return { client, secret };
@@ -62,6 +64,10 @@ export async function create(
     throw error;
   }
 }
+
+/** It proves itself by a secret that both sides know. */
+const holdsSecret = ({ tokenEndpointAuthMethod: method }: ClientRow): boolean =>
+  method === 'client_secret_basic' || method === 'client_secret_post';
 
 /** Its APIs exist, and every scope beyond the standard ones is one of theirs. */
 async function checkResources(
@@ -91,8 +97,7 @@ export async function setResource(
   scopes: readonly string[] | null,
 ): Promise<ClientRow> {
   return inTransaction(op, async (op) => {
-    const [before] = await op.db.select().from(clients).where(eq(clients.id, clientId)).for('update');
-    if (!before) throw new Problem('client.notFound');
+    const before = await locked(op, clientId);
     if (scopes === null && !before.resources.includes(resource)) throw new Problem('resource.notFound');
     if (scopes !== null) await checkResources(op, { resources: [resource], scopes: [...scopes] });
     const others = before.resources.filter((id) => id !== resource);
@@ -112,6 +117,61 @@ export async function setResource(
     await write(op, [entry('client.changed', { client: clientId }, { fields: ['resources', 'scopes'] })]);
     await announce(op, clientId);
     return row;
+  });
+}
+
+/** An app of this id, whose row waits for nobody else until the transaction ends. Throws client.notFound. */
+async function locked(op: Op, id: string): Promise<ClientRow> {
+  const [row] = await op.db.select().from(clients).where(eq(clients.id, id)).for('update');
+  if (!row) throw new Problem('client.notFound');
+  return row;
+}
+
+/** `redirectUris` is `redirect_uris` to whoever reads the trail. */
+const fieldOf = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/**
+ * Puts other settings in the place of an app's. Its secret is returned where it now needs one and had none; where it
+ * needs none any more, all are removed. Throws client.notFound, client.invalid.
+ */
+export async function change(
+  op: Op,
+  id: string,
+  next: (before: ClientRow) => NewClient | Promise<NewClient>,
+): Promise<{ client: ClientRow; secret: string | null }> {
+  return inTransaction(op, async (op) => {
+    const before = await locked(op, id);
+    const row = { ...checked({ ...(await next(before)), id }), updatedAt: op.now };
+    await checkResources(op, row);
+    const fields = Object.keys(row)
+      .filter((key) => key !== 'updatedAt')
+      .filter((key) => !isDeepStrictEqual(row[key as keyof typeof row], before[key as keyof ClientRow]))
+      .map(fieldOf);
+    const [client] = await op.db
+      .update(clients)
+      .set({ ...row, version: sql`version + 1` })
+      .where(eq(clients.id, id))
+      .returning();
+    if (!client) throw new Error('update returned no row');
+    let secret: string | null = null;
+    if (!holdsSecret(client)) await op.db.delete(clientSecrets).where(eq(clientSecrets.clientId, id));
+    else if ((await secretsOf(op, id)).length === 0) secret = await insertSecret(op, id);
+    if (fields.length > 0) await write(op, [entry('client.changed', { client: id }, { fields })]);
+    await announce(op, id);
+    return { client, secret };
+  });
+}
+
+/**
+ * Removes an app with its secrets; what people allowed it, and its tokens, end with it in server/consents. Throws
+ * client.notFound.
+ */
+export async function remove(op: Op, id: string, by: 'app' | 'cli' | 'unused'): Promise<void> {
+  await inTransaction(op, async (op) => {
+    const gone = await op.db.delete(clients).where(eq(clients.id, id)).returning({ id: clients.id });
+    if (gone.length === 0) throw new Problem('client.notFound');
+    await write(op, [entry('client.removed', { client: id }, { by })]);
+    await announce(op, id);
   });
 }
 
@@ -168,8 +228,8 @@ async function insertSecret(op: Op, clientId: string): Promise<string> {
   return secret;
 }
 
-/** The live secrets of a client, oldest first: never the secret itself, only its last four characters. */
-export const secretsOf = (op: Op, clientId: string) =>
+/** The secrets of a client, expired ones too, oldest first: never the secret itself, only its last four characters. */
+export const allSecretsOf = (op: Op, clientId: string) =>
   op.db
     .select({
       id: clientSecrets.id,
@@ -178,21 +238,20 @@ export const secretsOf = (op: Op, clientId: string) =>
       expiresAt: clientSecrets.expiresAt,
     })
     .from(clientSecrets)
-    .where(
-      and(
-        eq(clientSecrets.clientId, clientId),
-        or(isNull(clientSecrets.expiresAt), gt(clientSecrets.expiresAt, op.now)),
-      ),
-    )
+    .where(eq(clientSecrets.clientId, clientId))
     .orderBy(asc(clientSecrets.createdAt));
+
+/** Those that are valid. */
+export async function secretsOf(op: Op, clientId: string) {
+  const all = await allSecretsOf(op, clientId);
+  return all.filter(({ expiresAt }) => expiresAt === null || expiresAt > op.now);
+}
 
 /** A second secret beside the first, so that an app can change over without an outage. Two at most. */
 export async function addSecret(op: Op, clientId: string): Promise<string> {
   return inTransaction(op, async (op) => {
-    const [client] = await op.db.select().from(clients).where(eq(clients.id, clientId)).for('update');
-    if (!client) throw new Problem('client.notFound');
-    if (client.tokenEndpointAuthMethod === 'none') {
-      throw new Problem('client.invalid', { message: 'A public client has no secret.' });
+    if (!holdsSecret(await locked(op, clientId))) {
+      throw new Problem('client.invalid', { message: 'The app does not prove itself by a secret.' });
     }
     if ((await secretsOf(op, clientId)).length >= LIVE_SECRETS) throw new Problem('client.twoSecrets');
     const secret = await insertSecret(op, clientId);

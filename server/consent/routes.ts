@@ -121,6 +121,7 @@ export function consentRoutes(
         csrf: browser.token(request, reply, `interaction:${uid}`),
         clientName: app.row.name,
         clientUri: app.row.clientUri,
+        unverified: app.row.registeredBy === 'dynamic',
         redirectHost: state.device ? null : target?.host || target?.protocol.replace(/:$/, '') || '',
         account: { email: account.email, name: account.name },
         scopes: asked.map((name) => ({ name, known: true })),

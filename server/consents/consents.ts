@@ -5,10 +5,10 @@ import { inTransaction } from '../../drizzle/database.ts';
 import { and, desc, eq, isNull, sql } from '../../drizzle/orm.ts';
 import { clients, consents } from '../../drizzle/schema/clients.ts';
 import { entry, write } from '../audit/audit.ts';
-import type { ClientRow } from '../clients/clients.ts';
+import { type ClientRow, remove } from '../clients/clients.ts';
 import type { Op } from '../lib/op.ts';
 import { sha256base64url } from '../lib/secrets.ts';
-import { revokeGrants } from '../sessions/sessions.ts';
+import { revokeAllGrants, revokeGrants } from '../sessions/sessions.ts';
 
 /** What a person sees of an app before consenting; a change of any of it asks again. */
 const fingerprint = (client: Pick<ClientRow, 'name' | 'clientUri' | 'redirectUris'>): string =>
@@ -176,4 +176,19 @@ export async function lastingWithoutConsent(
         AND n.ended_at IS NULL)
     GROUP BY c.id ORDER BY since DESC LIMIT 200`;
   return rows.map(({ id, name, since }) => ({ clientId: id, name, since: new Date(since * 1000) }));
+}
+
+/**
+ * An app goes, and with it all that anybody allowed it: the consents become history, every token of it is dead at the next
+ * read. Throws client.notFound.
+ */
+export async function endApp(op: Op, clientId: string, by: 'app' | 'cli' | 'unused'): Promise<void> {
+  await inTransaction(op, async (op) => {
+    await remove(op, clientId, by);
+    await op.db
+      .update(consents)
+      .set({ endedAt: op.now, endReason: 'client_removed' })
+      .where(and(eq(consents.clientId, clientId), isNull(consents.endedAt)));
+    await revokeAllGrants(op, clientId, 'client_removed');
+  });
 }

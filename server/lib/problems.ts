@@ -65,6 +65,16 @@ export const problems = {
   'client.invalid': problem(400, 'The app’s settings are not valid.'),
   'client.exists': problem(409, 'There is an app with this client_id already.'),
   'client.twoSecrets': problem(409, 'The app has two live secrets already; remove one first.'),
+  'client.managed': problem(403, 'This app is changed by an administrator.'),
+  'registration.full': problem(
+    503,
+    'Too many apps have registered themselves that nobody uses yet. Try again another day.',
+  ),
+  'registrationToken.notFound': problem(404, 'There is no such registration token.'),
+  'registrationToken.invalid': problem(
+    401,
+    'The registration token is missing or not valid: unknown, used up, expired, revoked or replaced.',
+  ),
   'logout.notFound': problem(404, 'There is no such logout.'),
   'logout.delivered': problem(409, 'The app has taken this logout already.'),
   'resource.notFound': problem(404, 'There is no such API.'),

@@ -118,6 +118,14 @@ export async function revokeGrants(
   return revoked.length;
 }
 
+/** The same for everybody who granted it anything. */
+export async function revokeAllGrants(op: Op, clientId: string, reason: string): Promise<void> {
+  await op.db
+    .update(grants)
+    .set({ revokedAt: op.now, revokeReason: reason })
+    .where(and(eq(grants.clientId, clientId), isNull(grants.revokedAt)));
+}
+
 /** An account's live sessions, the most recently used first. Public facts only: no handle that opens anything. */
 export const listOf = (op: Op, accountId: string) =>
   op.db

@@ -552,6 +552,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 <button type="submit" class="link">Use another account</button>
 </form>
 </div>
+<div class="notice warning"><p>Nobody here has checked this app: it registered itself, under this name. Only allow it if you know what <bdi><strong>&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;</strong></bdi> is.</p></div>
 <p><bdi class="name">&lt;img src=x onerror=alert(1)&gt;</bdi> asks for more. It will also be able to:</p>
 <ul class="scopes">
 <li><span>Use <code>&lt;svg onload=alert(1)&gt;</code></span><small>A permission the app defines itself.</small></li>
@@ -699,6 +700,54 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 </form>
 </div>
 <p><bdi class="name">دفتر الملاحظات</bdi> will be able to:</p>
+<ul class="scopes">
+<li><span>Know that it is you</span><small>It gets an identifier of your account.</small></li>
+<li><span>See your profile</span><small>Your name and, where you have given them, details such as your language.</small></li>
+<li><span>See your e-mail address</span><small>And whether it has been verified.</small></li>
+</ul>
+
+<p class="small">This lasts for 30 days at most. You can withdraw it before then on your account page. You will be sent back to <bdi><strong>notes.example.com</strong></bdi>. <a href="https://notes.example.com/about" rel="noopener noreferrer" target="_blank">About this app</a></p>
+
+<form method="post" action="/consent/abc" class="choice">
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" name="decision" value="deny" class="secondary">Deny</button>
+<button type="submit" name="decision" value="allow" class="primary">Allow</button>
+</form>
+</main>
+</body>
+</html>
+
+`
+
+exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every example, hostile values too > consent, unverified > page 1`] = `
+<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<title>Allow Field Notes? · Gatehouse</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="/assets/gatehouse-HASH.svg">
+<link rel="stylesheet" href="/assets/gatehouse-HASH.css">
+
+</head>
+<body class="narrow">
+<header class="brand"><img src="/assets/gatehouse-HASH.svg" alt="" width="32" height="32"><span>Gatehouse</span></header>
+<main>
+
+<h1>Allow <bdi class="name">Field Notes</bdi> to use your account?</h1>
+<div class="who">
+<div><small>You are signed in as</small>
+<p><bdi><strong>Ada Lovelace</strong></bdi> <bdi>ada@example.com</bdi></p></div>
+
+<form method="post" action="/consent/abc/switch" >
+<input type="hidden" name="_csrf" value="csrf-token">
+<button type="submit" class="link">Use another account</button>
+</form>
+</div>
+<div class="notice warning"><p>Nobody here has checked this app: it registered itself, under this name. Only allow it if you know what <bdi><strong>notes.example.com</strong></bdi> is.</p></div>
+<p><bdi class="name">Field Notes</bdi> will be able to:</p>
 <ul class="scopes">
 <li><span>Know that it is you</span><small>It gets an identifier of your account.</small></li>
 <li><span>See your profile</span><small>Your name and, where you have given them, details such as your language.</small></li>
