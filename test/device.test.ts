@@ -391,7 +391,7 @@ t.test('one server', async (t) => {
   });
 
   await t.test(
-    'ATK-A090 ATK-A118: the question can be framed by nobody and answered from no other site',
+    'ATK-A090 ATK-A114: the question can be framed by nobody and answered from no other site',
     async (t) => {
       const issued = await begin(issuer, tv);
       const victim = (await tokens(app, await app.client(), person)).browser;
@@ -454,12 +454,12 @@ t.test('one server', async (t) => {
   await t.test(
     'ATK-A163: an account that is disabled, or signed out everywhere, connects nothing more',
     async (t) => {
-      for (const end of ['disabled', 'session', 'grant'] as const) {
+      for (const end of ['disabled', 'session', 'session, offline_access', 'grant'] as const) {
         const gone = await app.person();
-        const issued = await begin(issuer, tv, { scope: 'openid' });
+        const issued = await begin(issuer, tv, { scope: /offline/.test(end) ? SCOPE : 'openid' });
         await allow(app.visitor(), issued.user_code, gone);
         if (end === 'disabled') await disable(app.op(), gone.id);
-        if (end === 'session')
+        if (end.startsWith('session'))
           await app.db.$client`UPDATE sessions SET ended_at = now() WHERE account_id = ${gone.id}`;
         if (end === 'grant')
           await app.db.$client`UPDATE grants SET revoked_at = now() WHERE account_id = ${gone.id}`;

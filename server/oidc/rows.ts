@@ -81,14 +81,16 @@ export const FIND_ACCESS_TOKEN = `SELECT ${TOKEN_COLUMNS} FROM access_tokens t $
  */
 export const FIND_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed FROM authorization_codes t ${TOKEN_LIFE}
   AND (s.uid IS NOT NULL OR t.session_uid IS NULL OR t.consumed_at IS NOT NULL)`;
-/** Of a device nobody has answered, none of it can have ended. */
+/** The same for a device; of one that nobody has answered, none of it can have ended. */
 export const FIND_DEVICE_CODE = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.denied_at IS NOT NULL AS denied
   FROM device_codes t
   LEFT JOIN accounts a ON a.id = t.account_id AND a.epoch = t.account_epoch AND a.disabled_at IS NULL
-  LEFT JOIN grants g ON g.id = t.grant_id AND g.account_id = t.account_id AND g.revoked_at IS NULL AND g.account_epoch = a.epoch
-  LEFT JOIN sessions s ON s.uid = t.session_uid AND s.account_id = t.account_id AND s.ended_at IS NULL
+  LEFT JOIN grants g ON g.id = t.grant_id AND g.account_id IS NOT DISTINCT FROM a.id AND g.revoked_at IS NULL
+    AND g.account_epoch = a.epoch
+  LEFT JOIN sessions s ON s.uid = t.session_uid AND s.account_id IS NOT DISTINCT FROM t.account_id AND s.ended_at IS NULL
     AND s.expires_at > $2::timestamptz
-  WHERE t.id_hash = $1 AND (t.account_id IS NULL OR (g.id IS NOT NULL AND (s.uid IS NOT NULL OR NOT t.session_bound)))`;
+  WHERE t.id_hash = $1 AND (t.account_id IS NULL OR (g.id IS NOT NULL
+    AND (s.uid IS NOT NULL OR (NOT t.session_bound AND t.consumed_at IS NOT NULL))))`;
 export const FIND_REFRESH_TOKEN = `SELECT ${TOKEN_COLUMNS}, t.consumed_at IS NOT NULL AS consumed, t.successor_sealed,
   t.replay_until > clock_timestamp() AS in_window,
   (SELECT n.consumed_at IS NULL FROM refresh_tokens n WHERE n.id_hash = t.successor_hash) AS successor_fresh
