@@ -163,7 +163,7 @@ t.test('one server', async (t) => {
     t.same([status, body.error], [400, 'invalid_grant'], 'is nothing a device could present');
   });
 
-  await t.test('P5: a link with the code fills in the form, and nothing happens by GET', async (t) => {
+  await t.test('P5 ATK-A116: a link with the code fills in the form, and nothing happens by GET', async (t) => {
     const issued = await begin(issuer, tv);
     const browser = app.visitor();
     const page = await browser.get(issued.verification_uri_complete);
