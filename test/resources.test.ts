@@ -775,6 +775,46 @@ t.test('in a person’s name', async (t) => {
     },
   );
 
+  await t.test('P9, R49: what is allowed is what the page showed', async (t) => {
+    const client = await wanting({ name: 'Before' });
+    const { id } = await api(app, { scopes: ['notes:read'] });
+    await setResource(app.op(), client.id, id, ['notes:read']);
+    await settle(app, id);
+    const person = await app.person();
+    const browser = app.visitor();
+    const scope = { scope: 'openid notes:read notes:delete' };
+    const consents = () => app.db.$client`SELECT 1 FROM consents WHERE client_id = ${client.id}`;
+    const changes: [() => Promise<unknown>, RegExp][] = [
+      [
+        async () => {
+          await change(app.op(), id, { scopes: ['notes:read', 'notes:delete'] });
+          await setResource(app.op(), client.id, id, ['notes:read', 'notes:delete']);
+        },
+        /notes:delete/,
+      ],
+      [() => change(app.op(), id, { name: 'Renamed API' }), /Renamed API/],
+      [
+        async () => {
+          await app.db.$client`UPDATE clients SET name = 'After' WHERE id = ${client.id}`;
+          await app.db.$client`SELECT pg_notify('gatehouse_clients', ${client.id})`;
+        },
+        /After/,
+      ],
+    ];
+    let { page } = await toConsent(browser, client, person, scope, [id]);
+    for (const [change, shows] of changes) {
+      t.ok(isConsent(page));
+      t.notMatch(page.body, shows);
+      await change();
+      await settle(app, id);
+      page = await browser.follow(await browser.submit(page, /^\/consent\/[^/]+$/, { decision: 'allow' }));
+      t.match(page.body, shows, 'asked again, with what it is now');
+      t.equal((await consents()).length, 0, 'nothing was recorded');
+    }
+    t.ok((await complete(browser, page, person)).params.get('code'));
+    t.equal((await consents()).length, 1);
+  });
+
   await t.test('P9, R40: the company’s own app asks nothing, and only what it may', async (t) => {
     const client = await wanting({ firstParty: true, scopes: ['openid', 'orders:read'] });
     const { body } = await codeTokens(app, client, await app.person(), {

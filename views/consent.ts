@@ -6,9 +6,11 @@ import { type Html, html, safeAddress } from './html.ts';
 import { en, type Words } from './words.ts';
 
 export interface ConsentProps {
-  /** Posted: `_csrf` and `decision`, which is `allow` or `deny`. */
+  /** Posted: `_csrf`, `asked` and `decision`, which is `allow` or `deny`. */
   action: string;
   csrf: string;
+  /** Stands for what this page shows. */
+  asked: string;
   clientName: string;
   clientUri: string | null;
   /** It registered itself: its name and link are what it says. */
@@ -97,7 +99,8 @@ ${form({
   action: props.action,
   csrf: props.csrf,
   class: 'choice',
-  content: html`<button type="submit" name="decision" value="deny" class="secondary">${words.consent.deny}</button>
+  content: html`<input type="hidden" name="asked" value="${props.asked}">
+<button type="submit" name="decision" value="deny" class="secondary">${words.consent.deny}</button>
 <button type="submit" name="decision" value="allow" class="primary">${words.consent.allow}</button>`,
 })}`,
   });
@@ -108,6 +111,7 @@ const known = (...names: string[]): Scope[] => names.map((name) => ({ name, know
 const plain: ConsentProps = {
   action: '/consent/abc',
   csrf: 'csrf-token',
+  asked: 'mark',
   clientName: 'Field Notes',
   clientUri: 'https://notes.example.com/about',
   unverified: false,

@@ -16,6 +16,7 @@ import { sendPage } from '../http/page.ts';
 import { actingAs, type Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { isStandard } from '../lib/scopes.ts';
+import { sha256base64url } from '../lib/secrets.ts';
 import { grantFor } from '../oidc/grants.ts';
 import {
   askAgain,
@@ -71,6 +72,19 @@ const accessTo = (scopes: string[], apis: readonly AskedApi[]) => ({
   resources: Object.fromEntries(apis.map(({ row, scopes }) => [row.id, scopes])),
 });
 
+/** Stands for all that the page shows of the app and what it asks for: what is allowed is what was seen. */
+const markOf = (app: ClientRow, state: Interaction, apis: readonly AskedApi[]): string =>
+  sha256base64url(
+    JSON.stringify([
+      app.name,
+      app.clientUri,
+      lookOf(app),
+      accessTo(askedScopes(state), apis),
+      apis.map(({ row }) => row.name),
+      askedClaims(state),
+    ]),
+  );
+
 export function consentRoutes(
   scope: FastifyInstance,
   { config, db, browser, clients, resources, oidc }: ConsentParts,
@@ -119,6 +133,7 @@ export function consentRoutes(
       consentPage({
         action: `/consent/${uid}`,
         csrf: browser.token(request, reply, `interaction:${uid}`),
+        asked: markOf(app.row, state, apis),
         clientName: app.row.name,
         clientUri: app.row.clientUri,
         unverified: app.row.registeredBy === 'dynamic',
@@ -139,7 +154,7 @@ export function consentRoutes(
 
   scope.post<Uid>('/consent/:uid', async (request, reply) => {
     const { uid } = request.params;
-    const { decision } = (request.body ?? {}) as { decision?: string };
+    const { decision, asked } = (request.body ?? {}) as { decision?: string; asked?: string };
     if (decision !== 'allow' && decision !== 'deny') throw new Problem('request.invalid');
     const hash = oidc.browserHash(request, reply);
     const returnTo = await locked(opOf(db, request), uid, hash, async (op, state) => {
@@ -151,7 +166,10 @@ export function consentRoutes(
         await write(asPerson, [entry('consent.refused', about, {})]);
         return finish(op, state, { kind: 'abandoned', why: 'the person refused' });
       }
-      const access = accessTo(askedScopes(state), await askedApis(op, state, app.row));
+      const apis = await askedApis(op, state, app.row);
+      // The app or an API has changed since the page was made: the person is shown what it is now.
+      if (asked !== markOf(app.row, state, apis)) return `/consent/${uid}`;
+      const access = accessTo(askedScopes(state), apis);
       await record(asPerson, session.accountId, app.row, access);
       const grantId = await grantFor(asPerson, {
         sessionUid: session.uid,

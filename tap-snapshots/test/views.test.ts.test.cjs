@@ -422,6 +422,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -469,6 +470,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -516,6 +518,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -570,6 +573,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -616,6 +620,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -663,6 +668,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -710,6 +716,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -758,6 +765,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -808,6 +816,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
@@ -868,6 +877,7 @@ exports[`test/views.test.ts > TAP > ATK-A198 ATK-A020: every page with every exa
 
 <form method="post" action="/consent/abc" class="choice">
 <input type="hidden" name="_csrf" value="csrf-token">
+<input type="hidden" name="asked" value="mark">
 <button type="submit" name="decision" value="deny" class="secondary">Deny</button>
 <button type="submit" name="decision" value="allow" class="primary">Allow</button>
 </form>
