@@ -127,4 +127,5 @@ CREATE TABLE "lasting_secrets" (
 	"name" text PRIMARY KEY NOT NULL,
 	"sealed" "bytea" NOT NULL,
 	"created_at" timestamp with time zone NOT NULL
-);
+);--> statement-breakpoint
+CREATE INDEX "sessions_alive" ON "sessions" USING btree ("expires_at") WHERE ended_at IS NULL AND account_id IS NOT NULL;

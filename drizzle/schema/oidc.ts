@@ -32,7 +32,12 @@ export const sessions = pg.pgTable(
     userAgent: pg.text(),
     payload: payload(),
   },
-  (t) => [pg.index().on(t.accountId), pg.index().on(t.expiresAt)],
+  (t) => [
+    pg.index().on(t.accountId),
+    pg.index().on(t.expiresAt),
+    // What is looked through every half minute for sessions that have just ended.
+    pg.index('sessions_alive').on(t.expiresAt).where(sql`ended_at IS NULL AND account_id IS NOT NULL`),
+  ],
 );
 
 /**
