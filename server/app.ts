@@ -21,6 +21,7 @@ import { createLogouts } from './logouts/logouts.ts';
 import { oidcJobs } from './oidc/jobs.ts';
 import { createOidc } from './oidc/oidc.ts';
 import { createPasswords, serviceWords } from './passwords/passwords.ts';
+import { createRefusals } from './refusals/refusals.ts';
 import { createKnownResources } from './resources/resources.ts';
 import { sessionJobs } from './sessions/jobs.ts';
 import { setupRoutes } from './setup/routes.ts';
@@ -50,8 +51,19 @@ export function createApp({ config, db, ring, log }: Store): App {
   const lockouts = createLockouts(config.lockouts);
   const resources = createKnownResources(db);
   const clients = createKnownClients(db);
+  const refusals = createRefusals({ db, log });
   const browser = createBrowser(issuer, config.secrets.cookieKeys);
-  const oidc = createOidc({ config, db, clients, resources, lockouts, browser, log, fetch: egress.fetch });
+  const oidc = createOidc({
+    config,
+    db,
+    clients,
+    resources,
+    lockouts,
+    refusals,
+    browser,
+    log,
+    fetch: egress.fetch,
+  });
   const { timeout } = config.egress;
   const logouts = createLogouts({ issuer, timeout, egress, subjectOf: oidc.subjectOf, log });
 
@@ -103,6 +115,7 @@ export function createApp({ config, db, ring, log }: Store): App {
     },
     async stop() {
       await http.close();
+      await refusals.stop();
       await jobs.stop();
       await watch?.stop();
       await refused?.stop();

@@ -24,6 +24,7 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/roles'], because: 'roles are given to accounts' },
   { folders: ['server/resources'], because: 'apps are registered for APIs that are there' },
   { folders: ['server/clients'], because: 'apps are kept without knowing who uses them' },
+  { folders: ['server/refusals'], because: 'what was wrong with a request is judged by what its app may' },
   { folders: ['server/consents'], because: 'what people allowed which app refers to both' },
   { folders: ['server/lockouts'], because: 'what is counted is named by the records before' },
   { folders: ['server/oidc'], because: 'the protocol reads records and knows no page' },

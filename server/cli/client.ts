@@ -17,8 +17,10 @@ import {
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { SCOPES } from '../lib/scopes.ts';
+import { checkClient } from './check.ts';
 import { withStore } from './open.ts';
 import { asFacts, command, facts, group, minute, prints, several, table, UsageError } from './terminal.ts';
+import { whyClient } from './why.ts';
 
 interface CreateOptions {
   redirectUri?: string[];
@@ -252,6 +254,13 @@ export function add(program: Command): void {
     .action(prints(createClient));
   command(client, 'list', 'Lists the apps.').action(prints(listClients));
   command(client, 'show <client_id>', 'Shows the settings of an app.').action(prints(showClient));
+  command(client, 'why <client_id>', 'Tells why requests of an app were refused of late, and how to mend it.')
+    .option('--last <n>', 'how many kinds of refusals, newest first; 10 otherwise')
+    .action(prints(whyClient));
+  command(client, 'check [client_id]', 'Judges an app as it is stored, or a redirect URI before it is.')
+    .option('--redirect-uri <uri>', 'judges this one: may it be registered, and does the app have it')
+    .option('--native', 'without a client_id: it is of a mobile or desktop app')
+    .action(prints(checkClient));
   const secret = group(client, 'secret', 'Changes the secrets of an app: two may live at once.');
   command(secret, 'add <client_id>', 'Makes a second secret and prints it.').action(prints(addClientSecret));
   command(secret, 'remove <client_id>', 'Removes a secret: the older of two, or the one named.')

@@ -11,7 +11,9 @@ function sections(parent: Command, path: string): string[] {
   return parent.commands.flatMap((command) => {
     const name = `${path} ${command.name()}`;
     if (command.commands.length > 0) return sections(command, name);
-    const words = command.registeredArguments.map((argument) => `<${argument.name()}>`);
+    const words = command.registeredArguments.map((argument) =>
+      argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+    );
     const options = command.options
       .filter(({ long }) => long !== '--json')
       .map(({ flags, description }) => `- \`${flags}\`: ${description}`);

@@ -14,6 +14,7 @@ import { newSecret, sha256 } from '../lib/secrets.ts';
 import { named } from '../resources/resources.ts';
 import { checked, type NewClient, quoted, refuse } from './rules.ts';
 
+export { type Advice, adviceOn } from './advice.ts';
 export {
   AUTH_METHODS,
   CLIENT_SIGNING_ALGS,
@@ -54,7 +55,7 @@ export async function create(
         .values({ ...row, createdAt: op.now, updatedAt: op.now })
         .returning();
       if (!client) throw new Error('insert returned no row');
-      const secret = holdsSecret(client) ? await insertSecret(op, client.id) : null;
+      const secret = ownsSecret(client) ? await insertSecret(op, client.id) : null;
       await write(op, [entry('client.created', { client: client.id }, { by })]);
       await announce(op, client.id);
       return { client, secret };
@@ -66,7 +67,7 @@ export async function create(
 }
 
 /** It proves itself by a secret that both sides know. */
-const holdsSecret = ({ tokenEndpointAuthMethod: method }: ClientRow): boolean =>
+export const ownsSecret = ({ tokenEndpointAuthMethod: method }: ClientRow): boolean =>
   method === 'client_secret_basic' || method === 'client_secret_post';
 
 /** Its APIs exist, and every scope beyond the standard ones is one of theirs. */
@@ -154,7 +155,7 @@ export async function change(
       .returning();
     if (!client) throw new Error('update returned no row');
     let secret: string | null = null;
-    if (!holdsSecret(client)) await op.db.delete(clientSecrets).where(eq(clientSecrets.clientId, id));
+    if (!ownsSecret(client)) await op.db.delete(clientSecrets).where(eq(clientSecrets.clientId, id));
     else if ((await secretsOf(op, id)).length === 0) secret = await insertSecret(op, id);
     if (fields.length > 0) await write(op, [entry('client.changed', { client: id }, { fields })]);
     await announce(op, id);
@@ -250,7 +251,7 @@ export async function secretsOf(op: Op, clientId: string) {
 /** A second secret beside the first, so that an app can change over without an outage. Two at most. */
 export async function addSecret(op: Op, clientId: string): Promise<string> {
   return inTransaction(op, async (op) => {
-    if (!holdsSecret(await locked(op, clientId))) {
+    if (!ownsSecret(await locked(op, clientId))) {
       throw new Problem('client.invalid', { message: 'The app does not prove itself by a secret.' });
     }
     if ((await secretsOf(op, clientId)).length >= LIVE_SECRETS) throw new Problem('client.twoSecrets');

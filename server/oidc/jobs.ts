@@ -4,6 +4,7 @@
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Op } from '../lib/op.ts';
 import { purgeFailures } from '../lockouts/lockouts.ts';
+import { REFUSALS_KEPT } from '../refusals/refusals.ts';
 import { run } from './rows.ts';
 
 const BATCH = 500;
@@ -40,6 +41,7 @@ const tasks: { text: string; keep: number }[] = [
   { text: expired('pushed_requests', 'id_hash'), keep: 2 * DAY },
   { text: expired('replay_detections', 'id_hash'), keep: HOUR },
   { text: expired('logout_deliveries', 'id', 'created_at'), keep: 30 * DAY },
+  { text: expired('refusals', 'id', 'last_at'), keep: REFUSALS_KEPT },
   {
     // P3: a successor is kept sealed for its window only.
     text: `UPDATE refresh_tokens SET successor_sealed = NULL WHERE id_hash IN (SELECT id_hash FROM refresh_tokens

@@ -24,12 +24,20 @@ import { actingAs, type By, type Op } from '../lib/op.ts';
 import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
+import type { Refusals } from '../refusals/refusals.ts';
 import type { KnownResources } from '../resources/resources.ts';
 import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
 import { addInterval } from './device.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
-import { isFailedAuthentication, noteOutcome, type Refusal, WAITING } from './outcome.ts';
+import {
+  isFailedAuthentication,
+  noteOutcome,
+  type Refusal,
+  reasonOf,
+  refusedOf,
+  WAITING,
+} from './outcome.ts';
 import { createSubjects } from './pairwise.ts';
 import { createProvider, ROUTES } from './provider.ts';
 import { type AccountRow, run, TOUCH_SESSION } from './rows.ts';
@@ -43,6 +51,7 @@ export interface OidcParts {
   clients: KnownClients;
   resources: KnownResources;
   lockouts: Lockouts;
+  refusals: Refusals;
   browser: Browser;
   log: Log;
   fetch: Egress['fetch'];
@@ -110,7 +119,17 @@ interface Generation {
   documents: ReadonlyMap<string, Buffer>;
 }
 
-export function createOidc({ config, db, clients, resources, lockouts, browser, log, fetch }: OidcParts) {
+export function createOidc({
+  config,
+  db,
+  clients,
+  resources,
+  lockouts,
+  refusals,
+  browser,
+  log,
+  fetch,
+}: OidcParts) {
   const subjects = createSubjects();
   const adapter = createAdapter({ clients, lockouts, config });
   const issuer = new URL(config.server.issuer);
@@ -201,7 +220,7 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
     if (unit.overtaken !== null) await tellOfEnded(op, unit.overtaken);
   }
 
-  const refusals = new WeakMap<object, Refusal>();
+  const refusalsOf = new WeakMap<object, Refusal>();
 
   /** Our rules around every request of the library: one transaction, its audit rows, and honest failure. */
   async function around(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
@@ -214,12 +233,13 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
       }
       addInterval(ctx, config.tokens.devicePollInterval);
       if (unit.outdatedSession) dropSessionCookie(ctx);
-      const by = noteOutcome(ctx, unit, refusals.get(ctx) ?? null);
+      const by = noteOutcome(ctx, unit, refusalsOf.get(ctx) ?? null);
       await endReused(unit);
       await noteEndings(unit, by, ctx.oidc.client?.clientId ?? null);
       await writeEntries(unit, by);
       await unit.finish('commit');
       if (isFailedAuthentication(ctx)) await countFailure(ctx, unit);
+      await tellDeveloper(ctx, unit);
       if (unit.retryAfter !== null) ctx.set('Retry-After', String(unit.retryAfter));
       // Some browser clients choke on an empty text/plain; RFC 7009 asks for no content at all.
       if (ctx.oidc.route === 'revocation' && ctx.status === 200) ctx.remove('Content-Type');
@@ -238,6 +258,19 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
     const kept = lines.filter((line) => !line.startsWith(`${name}=`) && !line.startsWith(`${name}.sig=`));
     if (kept.length > 0) ctx.set('Set-Cookie', kept);
     else ctx.remove('Set-Cookie');
+  }
+
+  /** For `gatehouse client why`. What cannot be found out about the app is no reason to fail its request. */
+  async function tellDeveloper(ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
+    const refusal = refusalsOf.get(ctx);
+    if (!refusal) return;
+    try {
+      const refused = refusedOf(ctx, refusal);
+      const known = refused && (await clients.find(refused.clientId));
+      if (known) refusals.note(known.row, { ...refused, requestId: unit.facts.id, at: unit.now });
+    } catch (fault) {
+      log.warn({ err: fault, requestId: unit.facts.id }, 'a refused request could not be noted for its app');
+    }
   }
 
   async function countFailure(ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
@@ -272,8 +305,8 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
       ctx: KoaContextWithOIDC,
       error: Error & { error_description?: string; error_detail?: string },
     ) => {
-      const why = (error.error_detail ?? error.error_description ?? '').slice(0, 300).toWellFormed();
-      refusals.set(ctx, { error: error.message, why });
+      const why = reasonOf(error);
+      refusalsOf.set(ctx, { error: error.message, why });
       // The audit trail knows only registered apps; a client_id with a slip in it is nowhere else.
       const claimed = ctx.oidc.params?.client_id;
       const client =
@@ -294,6 +327,10 @@ export function createOidc({ config, db, clients, resources, lockouts, browser, 
       'introspection',
       'revocation',
       'end_session',
+      'registration_create',
+      'registration_read',
+      'registration_update',
+      'registration_delete',
     ]) {
       emitter.on(`${kind}.error`, refused);
     }

@@ -3,6 +3,7 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { type Entry, entry } from '../audit/audit.ts';
 import type { By } from '../lib/op.ts';
+import type { Seen } from '../refusals/refusals.ts';
 import type { Unit } from './unit.ts';
 
 export interface Refusal {
@@ -122,4 +123,71 @@ export function noteOutcome(
     }
   }
   return clientId ? { kind: 'client', id: clientId } : { kind: 'anonymous', id: null };
+}
+
+interface LibraryError extends Error {
+  error_description?: string;
+  error_detail?: string;
+}
+
+/** The library's reason, without what it quotes: a parser says what it read, which is not ours to keep. */
+export function reasonOf(error: LibraryError): string {
+  const { error_description: said = '', error_detail: detail = said, cause } = error;
+  return text(
+    cause instanceof SyntaxError ? said : detail.replace(/^origin .* not allowed/s, 'origin not allowed'),
+  );
+}
+
+/** Where an app asks, by the library's routes; people's pages are not among them. */
+const ENDPOINTS: Readonly<Record<string, string>> = {
+  authorization: 'authorization',
+  resume: 'authorization',
+  token: 'token',
+  pushed_authorization_request: 'pushed_authorization_request',
+  device_authorization: 'device_authorization',
+  introspection: 'introspection',
+  revocation: 'revocation',
+  end_session: 'end_session',
+  registration: 'registration',
+  client: 'registration',
+  client_update: 'registration',
+  client_delete: 'registration',
+};
+
+/** Of a JWT that nobody has verified. */
+function subjectOf(jwt: unknown): unknown {
+  if (typeof jwt !== 'string') return undefined;
+  try {
+    return JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString())?.sub;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The client_id of a request that was refused before the library looked at who asks. */
+function claimedClient(ctx: KoaContextWithOIDC, params: Readonly<Record<string, unknown>>): string | null {
+  const [, basic = ''] = /^basic +([\w+/=-]+)$/i.exec(ctx.headers.authorization ?? '') ?? [];
+  const ids = [
+    [params.client_id].flat()[0],
+    Buffer.from(basic, 'base64').toString().split(':', 1)[0],
+    subjectOf(params.client_assertion),
+  ];
+  return ids.find((id): id is string => typeof id === 'string' && /^[\w.~-]{1,100}$/.test(id)) ?? null;
+}
+
+/** A refusal for the developer of the app; null where it concerns none. The app may be one that does not exist. */
+export function refusedOf(
+  ctx: KoaContextWithOIDC,
+  { error, why }: Refusal,
+): (Omit<Seen, 'requestId' | 'at'> & { clientId: string }) | null {
+  const endpoint = ENDPOINTS[ctx.oidc.route];
+  if (endpoint === undefined || WAITING.has(error)) return null;
+  // The library drops some of what it refuses from its own copy.
+  const given = Object.entries(ctx.oidc.params ?? {}).filter(([, value]) => value !== undefined);
+  const params = { ...ctx.query, ...(ctx.oidc.body as object | undefined), ...Object.fromEntries(given) };
+  const unseen = why.endsWith('client not found') ? null : claimedClient(ctx, params);
+  const clientId = ctx.oidc.client?.clientId ?? unseen;
+  return clientId === null
+    ? null
+    : { clientId, endpoint, error, why, received: { params, headers: ctx.headers } };
 }
