@@ -31,6 +31,8 @@ interface CreateOptions {
   clientCredentials?: true;
   resource?: string[];
   secretInBody?: true;
+  /** A file with public keys. */
+  jwks?: string;
   postLogoutRedirectUri?: string[];
   backchannelLogoutUri?: string;
   /** False with --no-backchannel-session. */
@@ -59,7 +61,24 @@ function grantTypesOf({ redirectUri, device, clientCredentials }: CreateOptions)
   };
 }
 
+/** What is wrong with the keys themselves is the room's to say. */
+function readKeys(file: string): Pick<NewClient, 'jwks' | 'tokenEndpointAuthMethod'> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
+  try {
+    return { tokenEndpointAuthMethod: 'private_key_jwt', jwks: JSON.parse(text) as ClientRow['jwks'] };
+  } catch {
+    throw new UsageError(`The file ${file} is no JSON: it takes a JWKS, {"keys": […]}.`);
+  }
+}
+
 function newClient(name: string, options: CreateOptions): NewClient {
+  if (options.jwks && (options.public || options.secretInBody))
+    throw new UsageError('--jwks is a way of its own to prove itself: leave --public and --secret-in-body.');
   const {
     id,
     postLogoutRedirectUri: postLogoutRedirectUris,
@@ -79,6 +98,7 @@ function newClient(name: string, options: CreateOptions): NewClient {
     ...grantTypesOf(options),
     ...(options.resource ? { resources: options.resource } : {}),
     ...(options.secretInBody ? { tokenEndpointAuthMethod: 'client_secret_post' } : {}),
+    ...(options.jwks ? readKeys(options.jwks) : {}),
     // The room refuses what is none of its algorithms, and names them.
     ...(options.alg
       ? { idTokenSignedResponseAlg: options.alg as ClientRow['idTokenSignedResponseAlg'] }
@@ -232,6 +252,10 @@ export function add(program: Command): void {
       'it also gets tokens in its own name; without --redirect-uri and --device, only so',
     )
     .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
+    .option(
+      '--jwks <file>',
+      'it has no secret, and proves itself by signing (private_key_jwt): its public keys, a JWKS',
+    )
     .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))
     .option('--backchannel-logout-uri <uri>', 'where it is told that a session of a person has ended')
     .option('--no-backchannel-session', 'it is told who, not which session: it ends all it has of the person')
