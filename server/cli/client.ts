@@ -1,4 +1,5 @@
 // Relying apps from the command line. A secret is printed when it is made and can never be read again.
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   addSecret,
@@ -14,11 +15,13 @@ import {
   secretsOf,
   setResource,
 } from '../clients/clients.ts';
+import { endApp } from '../consents/consents.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { SCOPES } from '../lib/scopes.ts';
 import { checkClient } from './check.ts';
 import { withStore } from './open.ts';
+import { addRegistration } from './registration.ts';
 import { asFacts, command, facts, group, minute, prints, several, table, UsageError } from './terminal.ts';
 import { whyClient } from './why.ts';
 
@@ -219,6 +222,15 @@ const removeClientSecret = (id: string, options: { hint?: string }) =>
     return { json: { client_id: id, removed: hint }, text: `The secret that ends in ${hint} is removed.` };
   });
 
+const removeClient = (id: string) =>
+  withStore(async (op) => {
+    await endApp(op, id, 'cli');
+    return {
+      json: { removed: id },
+      text: 'The app is removed. Its tokens are dead, save JWTs that are out.',
+    };
+  });
+
 const addResource = (id: string, uri: string, { scope = [] }: { scope?: string[] }) =>
   withStore(async (op) => {
     const client = await setResource(op, id, uri, scope);
@@ -285,6 +297,11 @@ export function add(program: Command): void {
     .option('--redirect-uri <uri>', 'judges this one: may it be registered, and does the app have it')
     .option('--native', 'without a client_id: it is of a mobile or desktop app')
     .action(prints(checkClient));
+  command(
+    client,
+    'remove <client_id>',
+    'Removes an app, and with it everything that people allowed it.',
+  ).action(prints(removeClient));
   const secret = group(client, 'secret', 'Changes the secrets of an app: two may live at once.');
   command(secret, 'add <client_id>', 'Makes a second secret and prints it.').action(prints(addClientSecret));
   command(secret, 'remove <client_id>', 'Removes a secret: the older of two, or the one named.')
@@ -295,4 +312,5 @@ export function add(program: Command): void {
     .addOption(several('--scope <scope>', 'a scope of the API; may be given several times'))
     .action(prints(addResource));
   command(resource, 'remove <client_id> <uri>', 'Takes an API from an app.').action(prints(removeResource));
+  addRegistration(client);
 }
