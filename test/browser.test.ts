@@ -99,7 +99,9 @@ t.test('O1 A1 P9: from an empty data folder to tokens in the demo app', async (t
       .getByRole('button', { name: /withdraw|remove/i })
       .first()
       .click();
-    t.notMatch(await page.locator('main').innerText(), /Demo app/, 'the app is gone');
+    const main = await page.locator('main').innerText();
+    t.match(main, /No app uses your account/, 'the app is gone');
+    t.match(main, /Earlier permissions\s+Demo app\s+.*withdrawn by you/, 'and remembered as such');
   });
 
   await t.test(
