@@ -62,7 +62,7 @@ export function createApp({ config, db, ring, log }: Store): App {
     refusals,
     browser,
     log,
-    fetch: egress.fetch,
+    egress,
   });
   const { timeout } = config.egress;
   const logouts = createLogouts({ issuer, timeout, egress, subjectOf: oidc.subjectOf, log });

@@ -56,6 +56,8 @@ const OPEN = new Set(['config', 'views', 'drizzle', 'server/lib', 'server/http',
 const DOORS: Readonly<Record<string, string>> = {
   'server/accounts/claims.ts':
     'how an account is described to apps changes for other reasons than the account',
+  'server/clients/registration.ts':
+    'apps that register themselves concern the endpoint for it and the command line',
   'server/oidc/interactions.ts': 'the state machine that the pages of a sign-in move',
   'server/oidc/grants.ts': 'what a consent page turns an answer into',
 };

@@ -3,7 +3,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Database, inTransaction, isUniqueViolation } from '../../drizzle/database.ts';
-import { and, asc, eq, isNull, sql } from '../../drizzle/orm.ts';
+import { and, asc, eq, gt, isNull, or, sql } from '../../drizzle/orm.ts';
 import { clientSecrets, clients } from '../../drizzle/schema/clients.ts';
 import { entry, write } from '../audit/audit.ts';
 import { createKnown, type Known } from '../lib/known.ts';
@@ -23,6 +23,7 @@ export {
   SIGNING_ALGS,
   uriFault,
 } from './rules.ts';
+export { checkSector } from './sector.ts';
 export type { NewClient };
 export { checked };
 export type ClientRow = typeof clients.$inferSelect;
@@ -246,6 +247,22 @@ export const allSecretsOf = (op: Op, clientId: string) =>
 export async function secretsOf(op: Op, clientId: string) {
   const all = await allSecretsOf(op, clientId);
   return all.filter(({ expiresAt }) => expiresAt === null || expiresAt > op.now);
+}
+
+/** Whether this is one of its secrets. */
+export async function hasSecret(op: Op, clientId: string, value: unknown): Promise<boolean> {
+  if (typeof value !== 'string') return false;
+  const [row] = await op.db
+    .select({ id: clientSecrets.id })
+    .from(clientSecrets)
+    .where(
+      and(
+        eq(clientSecrets.clientId, clientId),
+        eq(clientSecrets.secretHash, sha256(value)),
+        or(isNull(clientSecrets.expiresAt), gt(clientSecrets.expiresAt, op.now)),
+      ),
+    );
+  return row !== undefined;
 }
 
 /** A second secret beside the first, so that an app can change over without an outage. Two at most. */

@@ -1,4 +1,5 @@
-// Counts failed sign-ins, failed client authentications and wrong device codes, and refuses while a limit is reached.
+// Counts failed sign-ins, failed client authentications, wrong device codes and registrations without a token, and refuses
+// while a limit is reached.
 //
 // A sign-in's failure is counted before the password is looked at and given back when it was right. So the number of
 // guesses under way counts too, and N at once never get more answers than the limit (ATK-A101). Unknown names count
@@ -72,6 +73,12 @@ export interface Lockouts {
   giveBackUserCode(op: Op, address: string): Promise<void>;
   /** There is none: it stays counted. Writes `lockout.started` when that reached the limit. */
   failedUserCode(op: Op, reservation: { reaches: boolean }): Promise<void>;
+  /** Counts an app that wants to be registered without a token, by the address alone; at most so many in an hour. */
+  reserveRegistration(
+    op: Op,
+    address: string,
+    most: number,
+  ): Promise<{ allowed: true } | { allowed: false; retryAfter: number }>;
   /** From here on `clientAuthBlocked` goes by memory where that is fresh; without it, it asks each time. */
   watch(db: Database, log: Log): Promise<{ stop(): Promise<void> }>;
 }
@@ -84,6 +91,9 @@ const ADDRESS = 'sign_in.address';
 const CLIENT = 'client_auth.client';
 const CLIENT_ADDRESS = 'client_auth.address';
 const USER_CODE = 'user_code.address';
+const REGISTRATION = 'registration.address';
+/** Seconds. */
+const REGISTRATION_DURATION = 3600;
 
 const later = (op: Op, seconds: number) => new Date(op.now.getTime() + seconds * 1000).toISOString();
 const secondsUntil = (op: Op, moment: string) =>
@@ -127,6 +137,31 @@ export function createLockouts(config: Config['lockouts']): Lockouts {
   async function takeOff(op: Op, scope: string, key: string): Promise<void> {
     await op.db
       .$client`UPDATE failures SET count = count - 1 WHERE scope = ${scope} AND key = ${key} AND count > 0`;
+  }
+
+  /** Counts one of an address, unless it has had `most` of them in `duration` seconds. */
+  async function reserve(
+    op: Op,
+    scope: string,
+    address: string,
+    { most, duration }: { most: number; duration: number },
+  ): Promise<{ allowed: true; count: number } | { allowed: false; retryAfter: number }> {
+    outsideTransaction(op);
+    const key = sha256base64url(networkKey(address));
+    const now = op.now.toISOString();
+    const [counted] = await op.db.$client<{ count: number }[]>`
+      INSERT INTO failures AS f (scope, key, count, resets_at)
+      VALUES (${scope}, ${key}, 1, ${later(op, duration)}::timestamptz)
+      ON CONFLICT (scope, key) DO UPDATE
+        SET count = CASE WHEN f.resets_at > ${now}::timestamptz THEN f.count + 1 ELSE 1 END,
+            resets_at = CASE WHEN f.resets_at > ${now}::timestamptz AND f.count + 1 < ${most}
+                             THEN f.resets_at ELSE excluded.resets_at END
+        WHERE f.count < ${most} OR f.resets_at <= ${now}::timestamptz
+      RETURNING count`;
+    if (counted) return { allowed: true, count: counted.count };
+    const [full] = await op.db.$client<{ resets_at: string }[]>`
+      SELECT resets_at FROM failures WHERE scope = ${scope} AND key = ${key}`;
+    return { allowed: false, retryAfter: full ? secondsUntil(op, full.resets_at) : 1 };
   }
 
   return {
@@ -272,24 +307,13 @@ export function createLockouts(config: Config['lockouts']): Lockouts {
     },
 
     async reserveUserCode(op, address) {
-      outsideTransaction(op);
-      const { userCodeAttempts: most, userCodeDuration } = config;
-      const key = sha256base64url(networkKey(address));
-      const now = op.now.toISOString();
-      const [counted] = await op.db.$client<{ count: number }[]>`
-        INSERT INTO failures AS f (scope, key, count, resets_at)
-        VALUES (${USER_CODE}, ${key}, 1, ${later(op, userCodeDuration)}::timestamptz)
-        ON CONFLICT (scope, key) DO UPDATE
-          SET count = CASE WHEN f.resets_at > ${now}::timestamptz THEN f.count + 1 ELSE 1 END,
-              resets_at = CASE WHEN f.resets_at > ${now}::timestamptz AND f.count + 1 < ${most}
-                               THEN f.resets_at ELSE excluded.resets_at END
-          WHERE f.count < ${most} OR f.resets_at <= ${now}::timestamptz
-        RETURNING count`;
-      if (counted) return { allowed: true, reaches: counted.count >= most };
-      const [full] = await op.db.$client<{ resets_at: string }[]>`
-        SELECT resets_at FROM failures WHERE scope = ${USER_CODE} AND key = ${key}`;
-      return { allowed: false, retryAfter: full ? secondsUntil(op, full.resets_at) : 1 };
+      const most = config.userCodeAttempts;
+      const counted = await reserve(op, USER_CODE, address, { most, duration: config.userCodeDuration });
+      return counted.allowed ? { allowed: true, reaches: counted.count >= most } : counted;
     },
+
+    reserveRegistration: (op, address, most) =>
+      reserve(op, REGISTRATION, address, { most, duration: REGISTRATION_DURATION }),
 
     giveBackUserCode: (op, address) => takeOff(op, USER_CODE, sha256base64url(networkKey(address))),
 

@@ -5,6 +5,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { Op } from '../lib/op.ts';
 import { purgeFailures } from '../lockouts/lockouts.ts';
 import { REFUSALS_KEPT } from '../refusals/refusals.ts';
+import { removeUnused } from './registration.ts';
 import { run } from './rows.ts';
 
 const BATCH = 500;
@@ -68,5 +69,6 @@ export async function purge(op: Op): Promise<number> {
 export function oidcJobs(jobs: Jobs, every: number): void {
   jobs.every('purge', every, async (op) => {
     await purge(op);
+    await removeUnused(op);
   });
 }

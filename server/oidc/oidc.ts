@@ -40,6 +40,7 @@ import {
 } from './outcome.ts';
 import { createSubjects } from './pairwise.ts';
 import { createProvider, ROUTES } from './provider.ts';
+import { registrationRoutes } from './registration.ts';
 import { type AccountRow, run, TOUCH_SESSION } from './rows.ts';
 import { createUnit, currentUnit, runUnit, type Unit, unitOf, writeEntries } from './unit.ts';
 
@@ -54,7 +55,7 @@ export interface OidcParts {
   refusals: Refusals;
   browser: Browser;
   log: Log;
-  fetch: Egress['fetch'];
+  egress: Pick<Egress, 'fetch' | 'request'>;
 }
 
 /** The person behind a request, by the session cookie. */
@@ -128,7 +129,7 @@ export function createOidc({
   refusals,
   browser,
   log,
-  fetch,
+  egress,
 }: OidcParts) {
   const subjects = createSubjects();
   const adapter = createAdapter({ clients, lockouts, config });
@@ -362,6 +363,20 @@ export function createOidc({
     return documents;
   }
 
+  /** Its client model, as it would be made of these at every request (R22). */
+  async function validate(metadata: Readonly<Record<string, unknown>>): Promise<void> {
+    const { Client } = generation().provider as unknown as {
+      Client: { validate(metadata: object): Promise<void> };
+    };
+    try {
+      await Client.validate(metadata);
+    } catch (error) {
+      if (!(error instanceof errors.InvalidClientMetadata)) throw error;
+      const says = error.error_description ?? error.message;
+      throw new Problem('client.invalid', { message: `The app’s settings are not valid: ${says}.` });
+    }
+  }
+
   /** Null: nobody, or the session is over. Being asked is a use of it. Read on the primary at every call (R21, R48). */
   async function signedIn(request: FastifyRequest, reply: FastifyReply): Promise<SignedIn | null> {
     const { provider } = generation();
@@ -389,7 +404,7 @@ export function createOidc({
         keySet,
         beforeClientSecret,
         renderError,
-        fetch,
+        fetch: egress.fetch,
         subjects,
       });
       provider.use(around as Parameters<Provider['use']>[0]);
@@ -438,6 +453,7 @@ export function createOidc({
         const { handle } = generation();
         return (raw, response) => runUnit(unit, () => handle(raw, response));
       });
+      registrationRoutes(app, { config, db, lockouts, egress, validate });
       // The library would take these as forms only with SameSite=None cookies (R51). A redirect keeps ours Lax.
       app.register(async (scope) => {
         scope.removeAllContentTypeParsers();

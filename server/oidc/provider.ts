@@ -23,6 +23,7 @@ import { accessOf, grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
 import type { Subjects } from './pairwise.ts';
 import { assertionCheck, rememberOnce, requestObjectCheck } from './proofs.ts';
+import { REGISTRATION } from './registration.ts';
 import {
   accessTokenTtl,
   askedOfApis,
@@ -362,6 +363,10 @@ export function createProvider(parts: ProviderParts): Provider {
       id_token_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
     },
+    // Served by server/oidc/registration.ts: the library knows nothing of it.
+    ...(config.registration.mode === 'off'
+      ? {}
+      : { discovery: { registration_endpoint: `${issuer}${REGISTRATION}` } }),
     // No HMAC anywhere: client secrets are stored as hashes (R26, R27).
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256', 'RS256', 'EdDSA'],
