@@ -163,36 +163,39 @@ t.test('one server', async (t) => {
     t.same([status, body.error], [400, 'invalid_grant'], 'is nothing a device could present');
   });
 
-  await t.test('P5 ATK-A116: a link with the code fills in the form, and nothing happens by GET', async (t) => {
-    const issued = await begin(issuer, tv);
-    const browser = app.visitor();
-    const page = await browser.get(issued.verification_uri_complete);
-    t.equal(page.status, 200);
-    t.equal(
-      formsOf(page.body).find(({ action }) => action === '/device')?.fields.user_code,
-      issued.user_code,
-    );
-    t.notMatch(page.body, /<script/, 'and needs no script');
-    for (const query of ['confirm=yes', 'abort=yes', 'confirm=yes&abort=yes'])
-      await browser.get(`${issued.verification_uri_complete}&${query}`);
-    t.same(await rowOf(issued.device_code).then((row) => [row.in_flight_at, row.denied_at]), [null, null]);
+  await t.test(
+    'P5 ATK-A116: a link with the code fills in the form, and nothing happens by GET',
+    async (t) => {
+      const issued = await begin(issuer, tv);
+      const browser = app.visitor();
+      const page = await browser.get(issued.verification_uri_complete);
+      t.equal(page.status, 200);
+      t.equal(
+        formsOf(page.body).find(({ action }) => action === '/device')?.fields.user_code,
+        issued.user_code,
+      );
+      t.notMatch(page.body, /<script/, 'and needs no script');
+      for (const query of ['confirm=yes', 'abort=yes', 'confirm=yes&abort=yes'])
+        await browser.get(`${issued.verification_uri_complete}&${query}`);
+      t.same(await rowOf(issued.device_code).then((row) => [row.in_flight_at, row.denied_at]), [null, null]);
 
-    const question = await browser.submit(page, /^\/device$/, {});
-    for (const told of [
-      'Living Room TV',
-      issued.user_code,
-      'TVPlayer/4.2 (tv)',
-      '127.0.0.1',
-      'device of your own',
-    ])
-      t.match(question.body, told, `the question shows ${told}`);
-    t.equal((await rowOf(issued.device_code)).in_flight_at, null, 'which only asks');
-    const hostile = await begin(issuer, tv);
-    await app.db
-      .$client`UPDATE device_codes SET payload = jsonb_set(payload, '{deviceInfo,userAgent}', '"<script>x</script>"')
+      const question = await browser.submit(page, /^\/device$/, {});
+      for (const told of [
+        'Living Room TV',
+        issued.user_code,
+        'TVPlayer/4.2 (tv)',
+        '127.0.0.1',
+        'device of your own',
+      ])
+        t.match(question.body, told, `the question shows ${told}`);
+      t.equal((await rowOf(issued.device_code)).in_flight_at, null, 'which only asks');
+      const hostile = await begin(issuer, tv);
+      await app.db
+        .$client`UPDATE device_codes SET payload = jsonb_set(payload, '{deviceInfo,userAgent}', '"<script>x</script>"')
       WHERE id_hash = ${sha256(hostile.device_code)}`;
-    t.match((await enter(app.visitor(), hostile.user_code, null)).body, '&lt;script&gt;x');
-  });
+      t.match((await enter(app.visitor(), hostile.user_code, null)).body, '&lt;script&gt;x');
+    },
+  );
 
   await t.test(
     'P5: who refuses, at the question, at the sign-in or at the consent, refuses for good',
