@@ -895,6 +895,22 @@ t.test('in a person’s name', async (t) => {
     },
   );
 
+  await t.test('P2, R38: a JWT ends with its grant at the latest', async (t) => {
+    const short = await startApp(t, { GRANT_MAX_AGE: '120', REFRESH_TOKEN_IDLE: '100' });
+    const { id } = await api(short);
+    const client = await short.client({ resources: [id], scopes: [...OFFLINE.split(' '), 'orders:read'] });
+    const { body } = await codeTokens(short, client, await short.person(), {
+      scope: `${OFFLINE} orders:read`,
+      resources: [id],
+    });
+    const again = await refresh(short, client, body.refresh_token);
+    for (const one of [body, again.body]) {
+      const { exp = 0, iat = 0 } = decodeJwt(one.access_token as string);
+      t.ok(exp - iat <= 120 && exp - iat > 60, `${exp - iat} s`);
+      t.equal(one.expires_in, exp - iat);
+    }
+  });
+
   await t.test('P5, R31, R35: what ends the tokens of a person at an API', async (t) => {
     const scope = `${OFFLINE} parcels:read`;
     const issue = async () => {
