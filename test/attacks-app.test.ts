@@ -510,7 +510,7 @@ t.test('behind a trusted proxy that speaks https', async (t) => {
         '/graphql',
         '/.well-known/security',
       ],
-      ...['/oauth2/register', '/reg', '/oauth2/par', '/oauth2/device'],
+      ...['/oauth2/register', '/reg', '/oauth2/device'],
     ]) {
       t.equal((await visitor.get(path)).status, 404, path);
     }

@@ -346,7 +346,7 @@ await t.test('ATK-A017: the verifier left out or wrong', async (t) => {
 });
 
 await t.test(
-  'ATK-A018 ATK-A038: request objects, PAR and other features that are off; nothing is fetched',
+  'ATK-A018: request objects, addresses of them and registration within a request; nothing is fetched',
   async (t) => {
     let fetched = 0;
     const trap = createServer((_request, response) => {
@@ -361,10 +361,10 @@ await t.test(
     const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
     const unsigned = `${encode({ alg: 'none' })}.${encode({ iss: client.id, client_id: client.id, redirect_uri: `https://${EVIL}/` })}.`;
     const expected: [Record<string, string>, string][] = [
-      [{ request: unsigned }, 'request_not_supported'],
+      [{ request: unsigned }, 'invalid_request_object'],
       [{ request_uri: `${there}/x` }, 'request_uri_not_supported'],
       [{ request_uri: 'http://169.254.169.254/x' }, 'request_uri_not_supported'],
-      [{ request_uri: 'urn:ietf:params:oauth:request_uri:guess' }, 'request_uri_not_supported'],
+      [{ request_uri: 'urn:ietf:params:oauth:request_uri:guess' }, 'invalid_request_uri'],
       [{ registration: '{}' }, 'registration_not_supported'],
       [
         { registration: JSON.stringify({ jwks_uri: `${there}/jwks`, logo_uri: `${there}/logo` }) },
@@ -395,7 +395,7 @@ await t.test(
       'invalid_target',
       'an API of nobody',
     );
-    for (const path of ['/oauth2/par', '/oauth2/request', '/request', '/oauth2/backchannel']) {
+    for (const path of ['/oauth2/request', '/request', '/oauth2/backchannel']) {
       const response = await fetch(`${issuer}${path}`, {
         method: 'POST',
         headers: { authorization: `Basic ${btoa(`${client.id}:${client.secret}`)}` },

@@ -585,7 +585,7 @@ t.test('pushed requests and request objects', async (t) => {
   );
 
   await t.test(
-    'P4: what was pushed by one app is of no use to another, nor later, nor changed',
+    'P4: ATK-A038: what was pushed by one app is of no use to another, nor later, nor changed',
     async (t) => {
       const client = await app.client();
       const other = await app.client();
