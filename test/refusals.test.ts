@@ -1,15 +1,14 @@
 // Why an app was refused: what is kept of it and what its developer reads. Every fault here is a request over HTTP.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import t, { type Test } from 'tap';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import t from 'tap';
 import { addSecret, allSecretsOf, type ClientRow, type NewClient } from '../server/clients/clients.ts';
 import { type Explanation, explain, lastOf, type Refusal } from '../server/refusals/refusals.ts';
 import { create as createResource } from '../server/resources/resources.ts';
 import {
   authorizePath,
   complete,
-  PASSWORD,
   pkce,
   type Running,
   startApp,
@@ -75,6 +74,110 @@ const token =
 
 const basic = (id: string, secret: string) =>
   `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
+
+/** The key that apps of these tests sign with, and one that they have not registered. */
+const [own, strange] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')]);
+const JWK = { ...(await exportJWK(own.publicKey)), kid: 'app-1', alg: 'ES256', use: 'sig' };
+const seconds = () => Math.floor(Date.now() / 1000);
+
+const signed = (
+  claims: JWTPayload,
+  header: Record<string, unknown> = {},
+  key: CryptoKey = own.privateKey,
+): Promise<string> =>
+  new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'app-1', ...header }).sign(key);
+
+const MACHINE: Partial<NewClient> = {
+  tokenEndpointAuthMethod: 'private_key_jwt',
+  jwks: { keys: [JWK] },
+  grantTypes: ['client_credentials'],
+  redirectUris: [],
+};
+
+/** A token request with an assertion that has a fault; `twice`: sent again. */
+const asserting =
+  (
+    more: (app: Running) => JWTPayload,
+    {
+      header = {},
+      key = own.privateKey,
+      twice = false,
+    }: { header?: object; key?: CryptoKey; twice?: boolean } = {},
+  ) =>
+  async ({ app, client }: Sent) => {
+    const all = {
+      iss: client.id,
+      sub: client.id,
+      aud: app.issuer,
+      jti: randomBytes(8).toString('hex'),
+      exp: seconds() + 60,
+      ...more(app),
+    };
+    const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    const body = {
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await signed(given, header as Record<string, unknown>, key),
+    };
+    await form(app, '/oauth2/token', body);
+    if (twice) await form(app, '/oauth2/token', body);
+  };
+
+/** A token request with a DPoP proof that has a fault. */
+const proving =
+  (more: JWTPayload, twice = false) =>
+  async ({ app, client }: Sent) => {
+    const claims = {
+      htm: 'POST',
+      htu: `${app.issuer}/oauth2/token`,
+      iat: seconds(),
+      jti: randomBytes(8).toString('hex'),
+      ...more,
+    };
+    const { kid, use, alg, ...jwk } = JWK;
+    const proof = await signed(claims, { typ: 'dpop+jwt', jwk, kid: undefined });
+    const headers = { authorization: basic(client.id, client.secret ?? ''), dpop: proof };
+    const body = { grant_type: 'client_credentials' };
+    for (const _ of twice ? [1, 2] : [1]) await form(app, '/oauth2/token', body, headers);
+  };
+const DPOP: Pick<Case, 'client' | 'endpoint' | 'parameter'> = {
+  client: { grantTypes: ['client_credentials'], redirectUris: [], dpopBoundAccessTokens: true },
+  endpoint: 'token',
+  parameter: 'DPoP',
+};
+
+/** What an app sends with its secret. */
+const posting =
+  (path: string, body: Record<string, string>) =>
+  ({ app, client }: Sent) =>
+    form(app, path, body, { authorization: basic(client.id, client.secret ?? '') });
+
+/** A request object that has a fault, in an authorization request. */
+const objecting =
+  (more: (client: TestClient) => JWTPayload, key: CryptoKey = own.privateKey) =>
+  async ({ app, client }: Sent) => {
+    const proof = pkce();
+    const request = await signed(
+      {
+        iss: client.id,
+        aud: app.issuer,
+        client_id: client.id,
+        response_type: 'code',
+        redirect_uri: client.redirectUri,
+        scope: 'openid',
+        nonce: 'n',
+        code_challenge: proof.challenge,
+        code_challenge_method: 'S256',
+        exp: seconds() + 60,
+        jti: randomBytes(8).toString('hex'),
+        ...more(client),
+      },
+      {},
+      key,
+    );
+    await app.visitor().get(authorizePath(client, proof, { request }));
+  };
+const OBJECTS: Partial<NewClient> = { jwks: { keys: [JWK] }, requestObjectSigningAlg: 'ES256' };
 
 const AUTHORIZATION = { endpoint: 'authorization', error: 'invalid_request' };
 const REDIRECT = {
@@ -354,10 +457,504 @@ const CASES: Case[] = [
     why: /no longer alive/,
     mend: /signed out/,
   },
+  {
+    title: 'P5: a wrong secret, with a second one that has expired',
+    endpoint: 'token',
+    error: 'invalid_client',
+    async send({ app, client }) {
+      await addSecret(app.op(), client.id);
+      await app.db.$client`UPDATE client_secrets SET expires_at = now() - interval '1 day' WHERE id = (
+        SELECT id FROM client_secrets WHERE client_id = ${client.id} ORDER BY created_at DESC LIMIT 1)`;
+      await form(
+        app,
+        '/oauth2/token',
+        { grant_type: 'refresh_token', refresh_token: 'none' },
+        {
+          authorization: basic(client.id, 'wrong'),
+        },
+      );
+    },
+    parameter: 'client_secret',
+    came: 'client_secret_basic',
+    why: /none of the app’s\. Valid: ….{4} \(of [\d-]{10}\)\. Expired: ….{4} \(of/,
+    mend: /last four characters/,
+  },
+  {
+    title: 'P5: secret in header and form at once',
+    endpoint: 'token',
+    error: 'invalid_request',
+    send: posting('/oauth2/token', {
+      client_secret: 'x',
+      grant_type: 'refresh_token',
+      refresh_token: 'none',
+    }),
+    parameter: 'token_endpoint_auth_method',
+    came: 'client_secret_basic and client_secret_post',
+    why: /more than one way/,
+    mend: /Send only its secret in the Authorization header/,
+  },
+  {
+    title: 'P5: an Authorization header that is no Basic one',
+    endpoint: 'token',
+    error: 'invalid_request',
+    send: ({ app, client }) =>
+      form(
+        app,
+        '/oauth2/token',
+        { client_id: client.id, grant_type: 'refresh_token' },
+        { authorization: 'Basic %%%' },
+      ),
+    parameter: 'Authorization',
+    why: /not HTTP Basic/,
+    mend: /base64\(client_id:secret\)/,
+  },
+  {
+    title: 'P5: a parameter twice',
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: ({ app, client }) => app.visitor().get(`${authorizePath(client, pkce())}&nonce=again`),
+    parameter: 'nonce',
+    why: /nonce is in the request twice/,
+    mend: /Send it once/,
+  },
+  {
+    title: 'P5: an unknown grant type',
+    endpoint: 'token',
+    error: 'unsupported_grant_type',
+    send: token({ grant_type: 'password', username: 'x', password: 'x' }),
+    parameter: 'grant_type',
+    came: 'password',
+    why: /no grant type password/,
+    mend: /OAuth 2\.1/,
+  },
+  {
+    title: 'P1: a response_mode the app has not',
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({ response_mode: 'fragment' }),
+    parameter: 'response_mode',
+    came: 'fragment',
+    registered: 'query form_post',
+    why: /response_mode is fragment; the app may use query form_post/,
+    mend: /--response-mode/,
+  },
+  {
+    title: 'P1: a prompt that is none and another',
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({ prompt: 'none login' }),
+    parameter: 'prompt',
+    came: 'none login',
+    why: /combines none with another/,
+    mend: /Send none alone/,
+  },
+  {
+    title: 'P1: max_age that is no number',
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({ max_age: 'soon' }),
+    parameter: 'max_age',
+    came: 'soon',
+    why: /whole number/,
+    mend: /digits/,
+  },
+  {
+    title: 'P1: claims that are no JSON',
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({ claims: '{no json' }),
+    parameter: 'claims',
+    why: /not a JSON object/,
+    mend: /valid JSON/,
+  },
+  {
+    title: 'P1: acr_values nobody offers',
+    endpoint: 'authorization',
+    error: 'unmet_authentication_requirements',
+    send: authorize({ acr_values: 'urn:example:gold' }),
+    parameter: 'acr_values',
+    why: /demands a kind of sign-in/,
+    mend: /acr_values_supported/,
+  },
+  {
+    title: 'P1: prompt=none and nobody is signed in',
+    endpoint: 'authorization',
+    error: 'login_required',
+    send: authorize({ prompt: 'none' }),
+    parameter: 'prompt',
+    came: 'none',
+    why: /Nobody is signed in/,
+    mend: /without prompt=none/,
+  },
+  {
+    title: 'P1: prompt=none and the person has to be asked',
+    endpoint: 'authorization',
+    error: 'consent_required',
+    async send({ app, client }) {
+      const other = await app.client();
+      const { browser } = await tokens(app, other, await app.person());
+      await browser.get(authorizePath(client, pkce(), { prompt: 'none' }));
+    },
+    parameter: 'prompt',
+    came: 'none',
+    why: /has to be asked first/,
+    mend: /without prompt=none/,
+  },
+  {
+    title: 'P8: post_logout_redirect_uri on another port',
+    client: { postLogoutRedirectUris: ['https://rp.test/bye'] },
+    endpoint: 'end_session',
+    error: 'invalid_request',
+    send: ({ app, client }) =>
+      app
+        .visitor()
+        .get(
+          `/oauth2/logout?${new URLSearchParams({ client_id: client.id, post_logout_redirect_uri: 'https://rp.test:444/bye' })}`,
+        ),
+    parameter: 'post_logout_redirect_uri',
+    came: 'https://rp.test:444/bye',
+    registered: 'https://rp.test/bye',
+    why: /Nearest is https:\/\/rp\.test\/bye; it differs in the port: 444/,
+    mend: /or register what it sends/,
+  },
+  {
+    title: 'P8: an id_token_hint that is none',
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({ id_token_hint: 'not.a.jwt' }),
+    parameter: 'id_token_hint',
+    why: /not an ID token of this server/,
+    mend: /whole ID token/,
+  },
+  {
+    title: 'P7: an API the app has not',
+    client: { resources: ['https://api.test/'], scopes: ['openid', 'read:things'] },
+    endpoint: 'authorization',
+    error: 'invalid_target',
+    send: authorize({ resource: 'https://api.test' }),
+    parameter: 'resource',
+    came: 'https://api.test',
+    registered: 'https://api.test/',
+    why: /may not ask for tokens for https:\/\/api\.test; nearest is https:\/\/api\.test\//,
+    mend: /exactly as it is registered/,
+  },
+  {
+    title: 'P7: a scope of an API without naming the API',
+    client: {
+      grantTypes: ['client_credentials'],
+      redirectUris: [],
+      resources: ['https://api.test/'],
+      scopes: ['read:things'],
+    },
+    endpoint: 'token',
+    error: 'invalid_scope',
+    send: token({ grant_type: 'client_credentials', scope: 'read:things' }),
+    parameter: 'scope',
+    came: 'read:things',
+    why: /not without naming the API/,
+    mend: /resource parameter/,
+  },
+  {
+    title: 'P3: a refresh that asks for more',
+    endpoint: 'token',
+    error: 'invalid_scope',
+    async send({ app, client }) {
+      const { body } = await tokens(app, client, await app.person());
+      const refresh_token = body.refresh_token as string;
+      await tokenRequest(app.issuer, client, {
+        grant_type: 'refresh_token',
+        refresh_token,
+        scope: 'openid email',
+      });
+    },
+    parameter: 'scope',
+    came: 'openid email',
+    why: /was not granted/,
+    mend: /Leave scope out/,
+  },
+  {
+    title: 'P6: a page of an origin that is not registered',
+    client: { public: true, allowedOrigins: ['https://rp.test'] },
+    endpoint: 'token',
+    error: 'invalid_request',
+    send: ({ app, client }) =>
+      form(
+        app,
+        '/oauth2/token',
+        { client_id: client.id, grant_type: 'refresh_token', refresh_token: 'none' },
+        {
+          origin: 'https://www.rp.test',
+        },
+      ),
+    parameter: 'Origin',
+    came: 'https://www.rp.test',
+    registered: 'https://rp.test',
+    why: /A page of https:\/\/www\.rp\.test may not call/,
+    mend: /--origin/,
+  },
+  {
+    title: 'P5: no device flow for the app',
+    endpoint: 'device_authorization',
+    error: 'invalid_request',
+    send: posting('/oauth2/device_authorization', { scope: 'openid' }),
+    parameter: 'grant_type',
+    why: /not for the device flow/,
+    mend: /--device/,
+  },
+  {
+    title: 'P5: a device code nobody issued',
+    client: { grantTypes: ['urn:ietf:params:oauth:grant-type:device_code'], redirectUris: [] },
+    endpoint: 'token',
+    error: 'invalid_grant',
+    send: token({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: 'none' }),
+    parameter: 'device_code',
+    why: /unknown here/,
+    mend: /ask for a new one/,
+  },
+  {
+    title: 'P9: introspection without its token',
+    endpoint: 'introspection',
+    error: 'invalid_request',
+    send: posting('/oauth2/introspect', {}),
+    parameter: 'token',
+    why: /missing required parameter 'token'/,
+    mend: /Send it once/,
+  },
+  {
+    title: 'P9: revocation with a wrong secret',
+    endpoint: 'revocation',
+    error: 'invalid_client',
+    send: ({ app, client }) =>
+      form(app, '/oauth2/revoke', { token: 'x' }, { authorization: basic(client.id, 'wrong') }),
+    parameter: 'client_secret',
+    why: /none of the app’s/,
+    mend: /blanks, a line break/,
+  },
+
+  ...(
+    [
+      [
+        'another audience',
+        asserting(() => ({ aud: 'https://other.test' })),
+        'client_assertion.aud',
+        /is https:\/\/other\.test, which is not this server/,
+        /Set aud to the issuer/,
+      ],
+      [
+        'one that has expired',
+        asserting(() => ({ exp: seconds() - 60 })),
+        'client_assertion.exp',
+        /had expired/,
+        /NTP/,
+      ],
+      [
+        'no exp',
+        asserting(() => ({ exp: undefined }) as never),
+        'client_assertion.exp',
+        /no exp/,
+        /a minute ahead/,
+      ],
+      ['no jti', asserting(() => ({ jti: undefined }) as never), 'client_assertion.jti', /no jti/, /random/],
+      [
+        'one that is used again',
+        asserting(() => ({}), { twice: true }),
+        'client_assertion.jti',
+        /used before/,
+        /every request/,
+      ],
+      [
+        'another issuer',
+        asserting(() => ({ iss: 'somebody' })),
+        'client_assertion.iss',
+        /not both the client_id/,
+        /Set both/,
+      ],
+      [
+        'another kid',
+        asserting(() => ({}), { header: { kid: 'app-2' } }),
+        'client_assertion.kid',
+        /alg ES256, kid app-2/,
+        /same kid/,
+      ],
+      [
+        'another key',
+        asserting(() => ({}), { key: strange.privateKey }),
+        'client_assertion',
+        /signature of the assertion does not fit/,
+        /very key/,
+      ],
+      [
+        'one from the future',
+        asserting(() => ({ iat: seconds() + 600 })),
+        'client_assertion.iat',
+        /clock is ahead/,
+        /NTP/,
+      ],
+    ] as const
+  ).map(
+    ([what, send, parameter, why, mend]): Case => ({
+      title: `P5: an assertion with a fault: ${what}`,
+      client: MACHINE,
+      endpoint: 'token',
+      error: 'invalid_client',
+      send,
+      parameter,
+      why,
+      mend,
+    }),
+  ),
+  {
+    title: 'P5: an assertion in another algorithm',
+    client: { ...MACHINE, tokenEndpointAuthSigningAlg: 'PS256' },
+    endpoint: 'token',
+    error: 'invalid_client',
+    send: asserting(() => ({})),
+    parameter: 'client_assertion',
+    came: 'alg ES256, kid app-1',
+    registered: 'PS256',
+    why: /signed with alg ES256, kid app-1; the app is registered for PS256/,
+    mend: /registered algorithm/,
+  },
+
+  {
+    ...DPOP,
+    title: 'P11: DPoP: another URL',
+    error: 'invalid_dpop_proof',
+    send: proving({ htu: 'https://other.test/' }),
+    why: /htm or htu/,
+    mend: /one proof per request/,
+  },
+  {
+    ...DPOP,
+    title: 'P11: DPoP: an old proof',
+    error: 'use_dpop_nonce',
+    send: proving({ iat: seconds() - 4000 }),
+    why: /too far from this server’s clock/,
+    mend: /NTP/,
+  },
+  {
+    ...DPOP,
+    title: 'P11: DPoP: a nonce nobody gave out',
+    error: 'use_dpop_nonce',
+    send: proving({ nonce: 'made-up' }),
+    why: /asks for its nonce/,
+    mend: /DPoP-Nonce/,
+  },
+  {
+    ...DPOP,
+    title: 'P11: DPoP: a proof used again',
+    error: 'invalid_grant',
+    send: proving({}, true),
+    why: /used before/,
+    mend: /random jti/,
+  },
+  {
+    ...DPOP,
+    title: 'P11: DPoP: none where it is needed',
+    error: 'invalid_grant',
+    send: token({ grant_type: 'client_credentials' }),
+    why: /needs a DPoP proof/,
+    mend: /Send the DPoP header/,
+  },
+
+  {
+    title: 'P10: no pushed request where it is needed',
+    client: { requirePushedAuthorizationRequests: true },
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({}),
+    parameter: 'request_uri',
+    why: /only with a pushed request/,
+    mend: /pushed_authorization_request_endpoint/,
+  },
+  {
+    title: 'P10: a request_uri nobody gave out',
+    endpoint: 'authorization',
+    error: 'invalid_request_uri',
+    send: authorize({ request_uri: 'urn:ietf:params:oauth:request_uri:made-up' }),
+    parameter: 'request_uri',
+    why: /not one that this server gave out/,
+    mend: /use its request_uri once/,
+  },
+  {
+    title: 'P10: a pushed request with another redirect_uri',
+    endpoint: 'pushed_authorization_request',
+    error: 'invalid_request',
+    async send(sent) {
+      await posting('/oauth2/par', {
+        client_id: sent.client.id,
+        response_type: 'code',
+        scope: 'openid',
+        nonce: 'n',
+        redirect_uri: 'https://rp.test/CB',
+        code_challenge: pkce().challenge,
+        code_challenge_method: 'S256',
+      })(sent);
+    },
+    parameter: 'redirect_uri',
+    came: 'https://rp.test/CB',
+    why: /upper and lower case in the path/,
+    mend: /register what it sends/,
+  },
+  {
+    title: 'P10: a request object of another key',
+    client: OBJECTS,
+    endpoint: 'authorization',
+    error: 'invalid_request_object',
+    send: objecting(() => ({}), strange.privateKey),
+    parameter: 'request',
+    came: 'ES256',
+    why: /could not be read or verified/,
+    mend: /Register the public key/,
+  },
+  {
+    title: 'P10: a request object that has expired',
+    client: OBJECTS,
+    endpoint: 'authorization',
+    error: 'invalid_request_object',
+    send: objecting(() => ({ exp: seconds() - 60 })),
+    parameter: 'request',
+    why: /has expired/,
+    mend: /NTP/,
+  },
+  {
+    title: 'P10: a request object for another server',
+    client: OBJECTS,
+    endpoint: 'authorization',
+    error: 'invalid_request_object',
+    send: objecting(() => ({ aud: 'https://other.test' })),
+    parameter: 'request',
+    why: /audience/,
+    mend: /Set aud/,
+  },
+  {
+    title: 'P10: request objects for an app that has none',
+    endpoint: 'authorization',
+    error: 'request_not_supported',
+    send: objecting(() => ({})),
+    parameter: 'request',
+    why: /not enabled here, or not for this app/,
+    mend: /plain parameters/,
+  },
+  {
+    title: 'P10: no request object where it is needed',
+    client: { ...OBJECTS, requireSignedRequestObject: true },
+    endpoint: 'authorization',
+    error: 'invalid_request',
+    send: authorize({}),
+    parameter: 'request',
+    why: /and did not/,
+    mend: /signed with the app’s key/,
+  },
 ];
 
 t.test('X4: every refusal is explained to the developer', async (t) => {
-  const app = await startApp(t, { REFRESH_REPLAY_WINDOW: '0', CLIENT_AUTH_LOCKOUT_ATTEMPTS: '1000' });
+  const app = await startApp(t, {
+    REFRESH_REPLAY_WINDOW: '0',
+    CLIENT_AUTH_LOCKOUT_ATTEMPTS: '1000',
+    DPOP_REQUIRE_NONCE: 'false',
+  });
+  await createResource(app.op(), { id: 'https://api.test/', name: 'An API', scopes: ['read:things'] });
   const clients = new Map<Case, TestClient>();
   for (const one of CASES) clients.set(one, await app.client(one.client));
   // A few at a time: people sign in, and each password costs what it costs.

@@ -130,12 +130,15 @@ interface LibraryError extends Error {
   error_detail?: string;
 }
 
+/** Said of everything of their kind: only the detail tells. */
+const GENERAL = /^(client authentication failed|grant request is invalid|invalid token provided)$/;
+
 /** The library's reason, without what it quotes: a parser says what it read, which is not ours to keep. */
 export function reasonOf(error: LibraryError): string {
   const { error_description: said = '', error_detail: detail = said, cause } = error;
-  return text(
-    cause instanceof SyntaxError ? said : detail.replace(/^origin .* not allowed/s, 'origin not allowed'),
-  );
+  if (cause instanceof SyntaxError) return text(said);
+  if (cause instanceof Error && said !== '' && !GENERAL.test(said)) return text(`${said}: ${detail}`);
+  return text(detail.replace(/^origin .* not allowed/s, 'origin not allowed'));
 }
 
 /** Where an app asks, by the library's routes; people's pages are not among them. */
@@ -181,7 +184,8 @@ export function refusedOf(
   { error, why }: Refusal,
 ): (Omit<Seen, 'requestId' | 'at'> & { clientId: string }) | null {
   const endpoint = ENDPOINTS[ctx.oidc.route];
-  if (endpoint === undefined || WAITING.has(error)) return null;
+  // An app that does not know it has to repeat its request with the nonce shows it nowhere else.
+  if (endpoint === undefined || (WAITING.has(error) && error !== 'use_dpop_nonce')) return null;
   // The library drops some of what it refuses from its own copy.
   const given = Object.entries(ctx.oidc.params ?? {}).filter(([, value]) => value !== undefined);
   const params = { ...ctx.query, ...(ctx.oidc.body as object | undefined), ...Object.fromEntries(given) };

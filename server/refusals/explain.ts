@@ -542,7 +542,7 @@ const LINES: readonly Line[] = [
 
   // DPoP.
   dpop(
-    /^use_dpop_nonce/,
+    /^use_dpop_nonce: (?!.*\biat\b)/,
     'The server asks for its nonce in DPoP proofs. A first request without one is answered so; that alone is no fault.',
     'Repeat the request with a new proof that has the nonce of the DPoP-Nonce header of the answer, and keep the latest one.',
   ),
