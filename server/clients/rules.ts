@@ -236,6 +236,11 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
     backchannel_logout_uri: row.backchannelLogoutUri,
   };
   for (const [field, uri] of Object.entries(links)) if (uri !== null) everyUri(field, [uri], 'link');
+  // By their norms, on localhost too; the library would refuse the app at every request.
+  for (const field of ['initiate_login_uri', 'sector_identifier_uri'] as const) {
+    if (links[field]?.startsWith('http:'))
+      details[field] = `${quoted(links[field])} uses http; only https is allowed`;
+  }
   for (const origin of row.allowedOrigins) {
     const fault =
       uriFault(origin, 'web', 'link') ?? (URL.parse(origin)?.origin === origin ? null : 'is not an origin');
@@ -264,7 +269,7 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
   if (strange !== undefined) details.scopes = `${quoted(strange)} is not a scope (RFC 6749 3.3)`;
   only('response_modes', row.responseModes, RESPONSE_MODES);
   if (people && !row.scopes.includes('openid')) details.scopes = 'openid is missing';
-  if (!people && !row.grantTypes.includes('client_credentials'))
+  if (details.grant_types === undefined && !people && !row.grantTypes.includes('client_credentials'))
     details.grant_types = `needs one of authorization_code, ${DEVICE_CODE}, client_credentials`;
   if (!people && row.grantTypes.includes('refresh_token'))
     details.grant_types = 'refresh_token goes with authorization_code or the device flow';
@@ -286,6 +291,12 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
       details.sector_identifier_uri =
         'is needed: pairwise subjects are per host, and the redirect URIs have not one';
   }
+  if (
+    row.subjectType === 'pairwise' &&
+    row.grantTypes.includes(DEVICE_CODE) &&
+    row.tokenEndpointAuthMethod !== 'private_key_jwt'
+  )
+    details.subject_type = 'pairwise goes with the device flow only where the app uses private_key_jwt';
   if (row.contacts.length > 10 || row.contacts.some((one) => one.length > 254 || CONTROL.test(one)))
     details.contacts = 'takes up to 10 addresses';
   const bounded = (field: string, value: number | null, min: number, max: number) => {
