@@ -25,6 +25,21 @@ export const accounts = pg.pgTable('accounts', {
   version: pg.integer().notNull().default(0),
 });
 
+/** Hashes of passwords an account had before, so that they are not taken again (A5). */
+export const passwordHistory = pg.pgTable(
+  'password_history',
+  {
+    id: pg.uuid().primaryKey(),
+    accountId: pg
+      .uuid()
+      .notNull()
+      .references(() => accounts.id, { onDelete: 'cascade' }),
+    passwordHash: pg.text().notNull(),
+    replacedAt: moment().notNull(),
+  },
+  (t) => [pg.index().on(t.accountId, t.replacedAt)],
+);
+
 export const accountRoles = pg.pgTable(
   'account_roles',
   {
@@ -49,6 +64,12 @@ export const setupTokens = pg.pgTable('setup_tokens', {
 });
 
 export const accountsPrivacy = [
+  privacy(passwordHistory, {
+    id: 'none',
+    accountId: 'pseudonym',
+    passwordHash: 'secret',
+    replacedAt: 'personal',
+  }),
   privacy(accounts, {
     id: 'pseudonym',
     email: 'personal',

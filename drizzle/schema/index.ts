@@ -5,6 +5,7 @@ import { clientsPrivacy } from './clients.ts';
 import { jobsPrivacy } from './jobs.ts';
 import { keysPrivacy } from './keys.ts';
 import { lockoutsPrivacy } from './lockouts.ts';
+import { mailPrivacy } from './mail.ts';
 import { oidcPrivacy } from './oidc.ts';
 
 export const allPrivacy = [
@@ -14,5 +15,6 @@ export const allPrivacy = [
   ...jobsPrivacy,
   ...keysPrivacy,
   ...lockoutsPrivacy,
+  ...mailPrivacy,
   ...oidcPrivacy,
 ];
