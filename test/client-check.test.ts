@@ -158,7 +158,7 @@ t.test('X4: gatehouse client check judges a stored app', async (t) => {
       const { id } = await client(keys);
       return findings(id, more);
     };
-    t.match(await at('/good'), { code: 0, findings: [] });
+    t.same(await at('/good'), { code: 0, findings: [] });
     t.match(await at('/private'), {
       code: 1,
       findings: [{ field: 'jwks_uri', says: /private or symmetric key/ }],
