@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
+import type { NewClient } from '../server/clients/clients.ts';
 import { PASSWORD, type TestClient } from './harness/app.ts';
 import { launch, openTab } from './harness/chromium.ts';
 import { type Behind, startBehindProxy } from './harness/proxy.ts';
@@ -23,7 +24,8 @@ const library = readFileSync(
 const PAGE = `<!doctype html><title>App</title><link rel=icon href=data:,>
 <script src=/oidc-client-ts.js></script>
 <script>
-const manager = (more) => (window.users = new oidc.UserManager({ ...JSON.parse(localStorage.settings), ...more }));
+const manager = (more) => (window.users = new oidc.UserManager({ ...JSON.parse(localStorage.settings), ...more,
+  ...(localStorage.dpop ? { dpop: { store: new oidc.IndexedDbDPoPStore() } } : {}) }));
 if (location.pathname === '/callback') manager().signinCallback().then((user) => (window.returned = user ?? 'popup'));
 if (location.pathname === '/bye') manager().signoutCallback().then((answer) => (window.returned = answer ?? 'bye'));
 </script>`;
@@ -60,7 +62,7 @@ interface Case {
   person: { id: string; email: string };
 }
 
-async function newCase(more: { accessTokenTtl?: number } = {}): Promise<Case> {
+async function newCase(more: Partial<NewClient> = {}): Promise<Case> {
   const client = await behind.client({
     name: 'Single page',
     public: true,
@@ -205,6 +207,31 @@ t.test('P1 O11: signing in by popup: the opener lives, and hears of it', async (
   t.match(user.profile, { sub: here.person.id, email: here.person.email });
   await closed;
   t.match(await userinfo(tab, user.access_token), { status: 200 });
+});
+
+t.test('P5: oidc-client-ts with DPoP: tokens that are worth nothing without the browser’s key', async (t) => {
+  const here = await newCase({ dpopBoundAccessTokens: true });
+  const tab = await openApp(t, here);
+  // Its store holds a key that cannot be read out; every page of the app makes its manager with it.
+  await tab.evaluate(`localStorage.dpop = 'yes'`);
+  const user = await signedIn(tab, here);
+  t.match(user, { token_type: 'DPoP', profile: { sub: here.person.id } });
+  t.match(await userinfo(tab, user.access_token), { status: 401 }, 'as a bearer token it is none');
+  const answer = await tab.evaluate(`(async () => {
+    const url = '${behind.issuer}/oauth2/userinfo';
+    const user = await manager().getUser();
+    const ask = async (nonce) => fetch(url, { headers: {
+      authorization: 'DPoP ' + user.access_token,
+      dpop: await users.dpopProof(url, user, 'GET', nonce),
+    } });
+    let response = await ask();
+    if (response.status === 401) response = await ask(response.headers.get('dpop-nonce'));
+    return { status: response.status, body: await response.json() };
+  })()`);
+  t.match(answer, { status: 200, body: { sub: here.person.id } });
+  const renewed = (await tab.evaluate('manager().signinSilent()')) as User;
+  t.not(renewed.access_token, user.access_token);
+  t.match(renewed, { token_type: 'DPoP' });
 });
 
 t.test('P1 ATK-A062: an origin that is not registered reads nothing', async (t) => {
