@@ -63,6 +63,38 @@ export function requestObjectCheck(
   }
   const fault = timeFault(claims, tolerance);
   if (fault) throw new errors.InvalidRequestObject(`request object: ${fault}`);
+  const { jti } = claims;
+  if (jti === undefined) return;
+  if (typeof jti !== 'string' || jti.length > LONGEST_JTI)
+    throw new errors.InvalidRequestObject('request object: jti is no short string');
+  unitOf().requestObject = { jti, exp: claims.exp as number };
+}
+
+const SPEND_IN = `WITH first AS (
+    INSERT INTO replay_detections (id_hash, expires_at) VALUES ($1, to_timestamp($3))
+    ON CONFLICT (id_hash) DO NOTHING RETURNING expires_at),
+  here AS (INSERT INTO replay_detections (id_hash, expires_at) SELECT $2, expires_at FROM first)
+  SELECT 1 FROM first`;
+const SPENT = 'SELECT 1 FROM replay_detections WHERE id_hash = $1';
+
+const nameOf = (...what: (string | null | undefined)[]): Buffer => sha256(JSON.stringify(what));
+
+/**
+ * After its signature was verified: a request object that says a `jti` is good for the one browser that came with it, or
+ * for one push. That browser may load its page again.
+ */
+export async function spendRequestObject(clientId: string): Promise<void> {
+  const unit = unitOf();
+  const { requestObject, browserHash } = unit;
+  if (!requestObject) return;
+  unit.requestObject = null;
+  const { jti, exp } = requestObject;
+  const place = browserHash?.toString('base64url') ?? unit.facts.id;
+  const here = nameOf('request', clientId, jti, place);
+  const first = await run(unit.db(), SPEND_IN, [nameOf('request', clientId, jti), here, exp]);
+  if (first.length > 0) return;
+  if ((await run(unit.db(), SPENT, [here])).length === 0)
+    throw new errors.InvalidRequestObject('request object was already used');
 }
 
 /**
@@ -77,7 +109,10 @@ export function rememberOnce(provider: Provider): void {
     const unit = unitOf();
     const kind = unit.assertion ? 'assertion' : 'proof';
     unit.assertion = false;
-    const spent = await run(unit.db(), SPEND_REPLAY, [sha256(JSON.stringify([kind, iss, jti])), exp]);
-    return spent.length > 0;
+    const spent = await run(unit.db(), SPEND_REPLAY, [nameOf(kind, iss, jti), exp]);
+    if (spent.length > 0) return true;
+    // The library would call it a fault of the grant or the token, which an app then takes for lost (RFC 9449 5, 7.1).
+    if (kind === 'proof') throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected');
+    return false;
   };
 }

@@ -22,7 +22,7 @@ import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
 import { accessOf, grantFor } from './grants.ts';
 import { EXTRA_METADATA, type ExtraMetadata, unpackSecrets } from './metadata.ts';
 import type { Subjects } from './pairwise.ts';
-import { assertionCheck, rememberOnce, requestObjectCheck } from './proofs.ts';
+import { assertionCheck, rememberOnce, requestObjectCheck, spendRequestObject } from './proofs.ts';
 import { REGISTRATION } from './registration.ts';
 import {
   accessTokenTtl,
@@ -167,9 +167,10 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
 
   // First of all checks: what is wrong with the request itself is answered to the app, not asked of the person.
   login.checks.add(
-    new Check('request_rules', 'the request breaks a rule of this server', (ctx) => {
+    new Check('request_rules', 'the request breaks a rule of this server', async (ctx) => {
       const { client, params } = ctx.oidc;
       if (!client || !params) return Check.NO_NEED_TO_PROMPT;
+      await spendRequestObject(client.clientId);
       if (
         params.nonce === undefined &&
         !isDevicePage(ctx) &&

@@ -2,6 +2,7 @@
 // when it issues the code, so a reloaded sign-in page still works, and of many sign-ins begun with one, one gets a code.
 import Provider, { type AdapterPayload, errors } from 'oidc-provider';
 import { sha256 } from '../lib/secrets.ts';
+import { spendRequestObject } from './proofs.ts';
 import { run } from './rows.ts';
 import { unitOf } from './unit.ts';
 
@@ -27,10 +28,13 @@ export const pushedRequests = {
   },
   /** By itself: nothing else is written with it, and one that was stored while the answer failed has a name nobody knows. */
   async upsert(id: string, payload: AdapterPayload) {
+    const clientId = Provider.ctx?.oidc?.client?.clientId;
+    if (clientId === undefined) throw new Error('a pushed request without its client');
+    await spendRequestObject(clientId);
     const { jti, kind, iat, exp, consumed, ...rest } = payload;
     await run(unitOf().db(), INSERT, [
       sha256(id),
-      Provider.ctx?.oidc?.client?.clientId ?? null,
+      clientId,
       iat as number,
       exp as number,
       JSON.stringify(rest),

@@ -55,6 +55,8 @@ export interface Unit {
   device: { csrf: string; typed: string } | null;
   /** A client assertion has been verified and is to be spent next (server/oidc/proofs.ts). */
   assertion: boolean;
+  /** A request object has been read that says an identifier; spent once its signature is known to be good. */
+  requestObject: { jti: string; exp: number } | null;
   /** The code or refresh token presented. */
   source: TokenSource | null;
   /** Set when a refresh token was used again inside its window: the value to answer with (P3). */
@@ -124,6 +126,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     signedInAs: null,
     device: null,
     assertion: false,
+    requestObject: null,
     source: null,
     replayedSuccessor: null,
     rotating: null,
