@@ -30,3 +30,13 @@ export function rejectText(value: unknown): void {
   };
   walk(value, 0);
 }
+
+/** The same as an answer, for those who refuse in the words of another specification. */
+export function isAcceptable(value: unknown): boolean {
+  try {
+    rejectText(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -10,6 +10,7 @@ import { entry } from '../audit/audit.ts';
 import type { KnownClients } from '../clients/clients.ts';
 import { openUnder, sealUnder } from '../lib/seal.ts';
 import { sha256 } from '../lib/secrets.ts';
+import { isStorable } from '../lib/text.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
 import { clientTokens } from './client-tokens.ts';
 import { createDeviceCodes } from './device.ts';
@@ -308,6 +309,9 @@ const interactions = {
       unit.browserHash,
     ]);
     if (!row) return undefined;
+    // A device's is resumed on its pages and an app's is not: the steps after it are not the same.
+    const device = (row.payload as { deviceCode?: string }).deviceCode !== undefined;
+    if (route() === (device ? 'resume' : 'device_resume')) return undefined;
     const payload: AdapterPayload = {
       ...(row.payload as object),
       jti: uid,
@@ -348,7 +352,9 @@ const interactions = {
       sha256(uid),
       unit.now.toISOString(),
     ]);
-    if (taken.length === 0) throw new errors.SessionNotFound('interaction session was already resumed');
+    if (taken.length > 0) return;
+    unitOf().lostResume = true;
+    throw new errors.SessionNotFound('interaction session was already resumed');
   },
 };
 
@@ -381,6 +387,8 @@ function inTurn<Store extends { find(id: string): Promise<unknown> }>(kind: stri
 export function createAdapter({ clients, lockouts, config }: AdapterParts): (model: string) => Adapter {
   const knownClients = {
     async find(id: string) {
+      // Also what a JWT says whose signature nobody has looked at yet (R10).
+      if (!isStorable(id)) return undefined;
       const client = await clients.find(id, unitOf().db());
       return client ? (metadataOf(client) as AdapterPayload) : undefined;
     },

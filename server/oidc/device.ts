@@ -149,6 +149,8 @@ export function createDeviceCodes({ config, lockouts }: DeviceStoreParts, shared
     const at = [hashOf(marker), unit.now.toISOString()];
     const about = { client: clientId as string };
     if (typeof stored.error === 'string') {
+      // What went wrong is this request alone: the other one has the person's answer.
+      if (unit.lostResume) throw new CodeUsed();
       const done = await run(writing, REFUSE, [...at, inFlight === true, JSON.stringify(stored)]);
       if (done.length === 0) throw new CodeUsed();
       const subject = Provider.ctx?.oidc?.session?.accountId;

@@ -34,7 +34,8 @@ const tasks: { text: string; keep: number }[] = [
     ),
     keep: DAY,
   },
-  { text: expired('sessions', 'uid'), keep: DAY },
+  // One that nobody has ended yet still has apps to tell (server/sessions).
+  { text: expired('sessions', 'uid', 'ended_at IS NOT NULL AND expires_at'), keep: DAY },
   // Nobody's: there is nothing to recognise later.
   { text: expired('sessions', 'uid', 'account_id IS NULL AND expires_at'), keep: 0 },
   { text: expired('interactions', 'uid_hash'), keep: DAY },

@@ -4,6 +4,7 @@
 import type Provider from 'oidc-provider';
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { sha256 } from '../lib/secrets.ts';
+import { isAcceptable } from '../lib/text.ts';
 import { run, SPEND_REPLAY } from './rows.ts';
 import { type Unit, unitOf } from './unit.ts';
 
@@ -61,7 +62,7 @@ export function requestObjectCheck(
   if (client.requestObjectSigningAlg === undefined) {
     throw new errors.RequestNotSupported('this client is not registered for request objects');
   }
-  const fault = timeFault(claims, tolerance);
+  const fault = isAcceptable(claims) ? timeFault(claims, tolerance) : 'it holds what cannot be stored';
   if (fault) throw new errors.InvalidRequestObject(`request object: ${fault}`);
   const { jti } = claims;
   if (jti === undefined) return;

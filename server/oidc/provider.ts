@@ -16,6 +16,7 @@ import { beyond, common, consented, isNothing, lockConsent, lookOf, NOTHING } fr
 import type { KeySet } from '../keys/keys.ts';
 import { SCOPES } from '../lib/scopes.ts';
 import { mac, sameDigest, sha256 } from '../lib/secrets.ts';
+import { isAcceptable } from '../lib/text.ts';
 import { sidOf } from '../logouts/logouts.ts';
 import type { KnownResources } from '../resources/resources.ts';
 import { DEVICE_PAGE, deviceFlow, isDevicePage } from './device.ts';
@@ -255,7 +256,13 @@ const features = (parts: ProviderParts): Configuration['features'] =>
     // What is said and registered; who sends is server/logouts.
     backchannelLogout: { enabled: true },
     ciba: { enabled: false },
-    claimsParameter: { enabled: true },
+    claimsParameter: {
+      enabled: true,
+      // Stored with the code as what it means, and there an escape becomes the character (R10).
+      assertClaimsParameter: async (_ctx: unknown, claims: object) => {
+        if (!isAcceptable(claims)) throw new errors.InvalidRequest('claims holds what cannot be stored');
+      },
+    },
     clientCredentials: { enabled: true },
     clientIdMetadataDocument: { enabled: false },
     deviceFlow: deviceFlow(parts),

@@ -51,6 +51,8 @@ export interface Unit {
   overtaken: string | null;
   /** The account the session cookie belongs to. */
   signedInAs: string | null;
+  /** Another request has resumed the same interaction at the same moment, and goes on with it. */
+  lostResume: boolean;
   /** On the pages where people enter device codes: their form token, and the code of a link. */
   device: { csrf: string; typed: string } | null;
   /** A client assertion has been verified and is to be spent next (server/oidc/proofs.ts). */
@@ -124,6 +126,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     outdatedSession: false,
     overtaken: null,
     signedInAs: null,
+    lostResume: false,
     device: null,
     assertion: false,
     requestObject: null,
