@@ -9,7 +9,7 @@ const DAY = 86_400_000;
 const jwkOf = (bits: number) =>
   generateKeyPairSync('rsa', { modulusLength: bits }).publicKey.export({ format: 'jwk' });
 const EC = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const GOOD_KEY = { ...EC.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' };
+const _GOOD_KEY = { ...EC.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' };
 const OTHER_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
 const WEAK = { ...jwkOf(2048), kid: 'weak', alg: 'RS256' };
 const PRIVATE = { ...EC.privateKey.export({ format: 'jwk' }), kid: 'one' };

@@ -843,7 +843,7 @@ const CASES: Case[] = [
   {
     ...DPOP,
     title: 'P11: DPoP: a proof used again',
-    error: 'invalid_grant',
+    error: 'invalid_dpop_proof',
     send: proving({}, true),
     why: /used before/,
     mend: /random jti/,
@@ -982,4 +982,42 @@ t.test('X4: every refusal is explained to the developer', async (t) => {
       );
     });
   }
+});
+
+t.test('X4 P5: an app that changes itself and may not', async (t) => {
+  const app = await startApp(t, { DYNAMIC_REGISTRATION: 'open' });
+  const metadata = { redirect_uris: ['https://rp.test/cb'], token_endpoint_auth_method: 'none' };
+  const send = async (url: string, method: string, body: unknown, bearer?: string) => {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        'content-type': 'application/json',
+        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+      },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  };
+  const { status, body } = await send(`${app.issuer}/oauth2/register`, 'POST', metadata);
+  t.equal(status, 201);
+  const { client_id: id = '', registration_client_uri: uri = '', registration_access_token: bearer } = body;
+  const changed = {
+    ...metadata,
+    client_id: id,
+    redirect_uris: ['https://rp.test/cb?key=a-secret#part', 'https://*.test/'],
+  };
+  t.equal((await send(uri, 'PUT', changed, bearer)).status, 400);
+  t.equal((await send(uri, 'PUT', { ...metadata, client_id: id }, 'not-the-token')).status, 401);
+  await refusalOf(app, id);
+  const rows = await lastOf(app.op(), id, 10);
+  t.equal(rows.length, 2);
+  t.match(
+    rows.find(({ error }) => error === 'invalid_redirect_uri'),
+    { endpoint: 'registration', parameter: 'metadata', why: 'redirect_uris', came: null, count: 1 },
+  );
+  t.match(
+    rows.find(({ error }) => error === 'invalid_token'),
+    { endpoint: 'registration', parameter: 'registration_access_token', why: '', count: 1 },
+  );
+  t.notMatch(JSON.stringify(rows), /a-secret|not-the-token/);
 });

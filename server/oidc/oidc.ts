@@ -24,7 +24,7 @@ import { actingAs, type By, type Op } from '../lib/op.ts';
 import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
-import type { Refusals } from '../refusals/refusals.ts';
+import type { Refusals, Seen } from '../refusals/refusals.ts';
 import type { KnownResources } from '../resources/resources.ts';
 import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
@@ -264,13 +264,16 @@ export function createOidc({
   /** For `gatehouse client why`. What cannot be found out about the app is no reason to fail its request. */
   async function tellDeveloper(ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
     const refusal = refusalsOf.get(ctx);
-    if (!refusal) return;
+    const refused = refusal && refusedOf(ctx, refusal);
+    if (refused) await noteFor(refused.clientId, { ...refused, requestId: unit.facts.id, at: unit.now });
+  }
+
+  async function noteFor(clientId: string, seen: Seen): Promise<void> {
     try {
-      const refused = refusedOf(ctx, refusal);
-      const known = refused && (await clients.find(refused.clientId));
-      if (known) refusals.note(known.row, { ...refused, requestId: unit.facts.id, at: unit.now });
+      const known = await clients.find(clientId);
+      if (known) refusals.note(known.row, seen);
     } catch (fault) {
-      log.warn({ err: fault, requestId: unit.facts.id }, 'a refused request could not be noted for its app');
+      log.warn({ err: fault, requestId: seen.requestId }, 'a refused request could not be noted for its app');
     }
   }
 
@@ -328,10 +331,6 @@ export function createOidc({
       'introspection',
       'revocation',
       'end_session',
-      'registration_create',
-      'registration_read',
-      'registration_update',
-      'registration_delete',
     ]) {
       emitter.on(`${kind}.error`, refused);
     }
@@ -453,7 +452,21 @@ export function createOidc({
         const { handle } = generation();
         return (raw, response) => runUnit(unit, () => handle(raw, response));
       });
-      registrationRoutes(app, { config, db, lockouts, egress, validate });
+      registrationRoutes(app, {
+        config,
+        db,
+        lockouts,
+        egress,
+        validate,
+        refused: (clientId, refusal, request) =>
+          noteFor(clientId, {
+            ...refusal,
+            endpoint: 'registration',
+            received: { params: {}, headers: {} },
+            requestId: request.id,
+            at: new Date(),
+          }),
+      });
       // The library would take these as forms only with SameSite=None cookies (R51). A redirect keeps ours Lax.
       app.register(async (scope) => {
         scope.removeAllContentTypeParsers();

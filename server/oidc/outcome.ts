@@ -151,10 +151,6 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   introspection: 'introspection',
   revocation: 'revocation',
   end_session: 'end_session',
-  registration: 'registration',
-  client: 'registration',
-  client_update: 'registration',
-  client_delete: 'registration',
 };
 
 /** Of a JWT that nobody has verified. */

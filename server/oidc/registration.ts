@@ -207,6 +207,8 @@ export interface RegistrationParts {
   egress: Pick<Egress, 'request'>;
   /** The library's own look at a client, as it will take it at every request (R22). Throws an error of the library. */
   validate(metadata: Readonly<Record<string, unknown>>): Promise<void>;
+  /** For the app's developer; `why` repeats nothing of what came. */
+  refused(clientId: string, refusal: { error: string; why: string }, request: FastifyRequest): Promise<void>;
 }
 
 export function registrationRoutes(app: FastifyInstance, parts: RegistrationParts): void {
@@ -261,7 +263,7 @@ export function registrationRoutes(app: FastifyInstance, parts: RegistrationPart
       reply.header('cache-control', 'no-store');
     });
     const otherwise = scope.errorHandler;
-    scope.setErrorHandler((error, request: FastifyRequest, reply: FastifyReply) => {
+    scope.setErrorHandler(async (error, request: FastifyRequest, reply: FastifyReply) => {
       const problem = error instanceof Problem ? error : null;
       const code = problem && errorOf(problem);
       if (!problem || !code) return otherwise(error as never, request, reply);
@@ -270,6 +272,10 @@ export function registrationRoutes(app: FastifyInstance, parts: RegistrationPart
         reply.header('www-authenticate', `Bearer realm="${issuer}"${fault}`);
       }
       const { details = {} } = problem;
+      const { clientId } = request.params as { clientId?: string };
+      // The sentences quote values; the names of the fields are ours.
+      const why = problem.status === 401 ? '' : Object.keys(details).join(', ') || problem.message;
+      if (clientId !== undefined) await parts.refused(clientId, { error: code, why }, request);
       const all = Object.entries(details).map(([field, says]) => `${field} ${says}`);
       return reply
         .code(problem.status)

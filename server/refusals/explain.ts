@@ -622,6 +622,26 @@ const LINES: readonly Line[] = [
     'Register the public key that signs it, with its kid, and send a signed JWT with iss (the client_id) and aud (the issuer).',
   ),
 
+  // Registration of itself.
+  {
+    says: /^invalid_token/,
+    parameter: 'registration_access_token',
+    why: 'The registration access token is missing, or not the one of this app: each change of the app replaces it.',
+    mend: 'Keep the registration_access_token of every answer, and send the last one as Bearer. A lost one is not replaced: let an administrator change the app.',
+  },
+  {
+    says: /^access_denied: .*administrator/,
+    parameter: 'registration_access_token',
+    why: 'The app did not register itself, or an administrator has taken it over: it does not change itself.',
+    mend: 'Ask an administrator for the change.',
+  },
+  {
+    says: /^invalid_(redirect_uri|client_metadata)/,
+    parameter: 'metadata',
+    why: ({ why }) => `The app may not be registered so; at fault: ${why}.`,
+    mend: 'The answer (error_description) says what is wrong with each field; gatehouse client check --redirect-uri judges a redirect URI.',
+  },
+
   // What a person or their session decides: no fault of the app.
   {
     says: /^login_required/,
@@ -642,14 +662,6 @@ const LINES: readonly Line[] = [
     parameter: 'person',
     why: 'The person declined, or gave up.',
     mend: 'Nothing is wrong with the request: let the app say so and offer to try again.',
-  },
-
-  // Registration of itself.
-  {
-    says: /^invalid_(redirect_uri|client_metadata)/,
-    parameter: 'metadata',
-    why: ({ why }) => `The metadata that the app wants to be registered with is not allowed: ${why}.`,
-    mend: 'Mend the field that is named; gatehouse client check --redirect-uri judges a redirect URI.',
   },
 
   // What is missing, or there twice.
