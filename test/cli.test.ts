@@ -1,6 +1,6 @@
 // The command line as people and scripts use it: processes of its own, on a database beside it or on the embedded one.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -289,6 +289,108 @@ t.test('O2: apps are registered and their secrets shown once', async (t) => {
   t.equal(wrong.code, 1);
   t.match(wrong.err, /redirect_uris.*uses http/);
   t.match(wrong.err, /id_token_signed_response_alg.*not one of/);
+});
+
+t.test('O2, P5: apps that prove themselves by keys, and apps that register themselves', async (t) => {
+  const database = await freshDatabase(t);
+  const env = settingsFor(database);
+  const db = openPool(t, database.app, 2);
+  const run = (...args: string[]) => cli(env, ['client', ...args]);
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwks = (key: typeof publicKey) =>
+    JSON.stringify({ keys: [{ ...key.export({ format: 'jwk' }), kid: 'one' }] });
+
+  const piped = await cli(
+    env,
+    [
+      'client',
+      'create',
+      'Batch',
+      '--client-credentials',
+      '--jwks',
+      '-',
+      '--auth-alg',
+      'ES256',
+      '--dpop',
+      '--json',
+    ],
+    jwks(publicKey),
+  );
+  t.match(piped.json(), {
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
+    key_ids: ['one'],
+    dpop_bound_access_tokens: true,
+  });
+  t.notOk(Object.hasOwn(piped.json() as object, 'client_secret'));
+  const callback = ['--redirect-uri', 'https://app.example/cb'];
+  const signing = await run(
+    ...['create', 'Signs', ...callback, '--jwks-uri', 'https://app.example/keys', '--par', '--pairwise'],
+    ...[
+      '--request-object-alg',
+      'ES256',
+      '--signed-requests',
+      '--auth-method',
+      'client_secret_post',
+      '--json',
+    ],
+  );
+  t.match(signing.json(), {
+    token_endpoint_auth_method: 'client_secret_post',
+    jwks_uri: 'https://app.example/keys',
+    require_pushed_authorization_requests: true,
+    request_object_signing_alg: 'ES256',
+    require_signed_request_object: true,
+    subject_type: 'pairwise',
+    client_secret: /^[\w-]{43}$/,
+  });
+  const bad = (input: string, ...args: string[]) =>
+    cli(env, ['client', 'create', 'Bad', ...callback, ...args], input);
+  t.match(await bad(jwks(privateKey), '--jwks', '-'), { code: 1, err: /private/ });
+  t.match(await bad('no', '--jwks', '-'), { code: 2, err: /is no JSON/ });
+  t.match(await bad('', '--jwks', '/nowhere'), { code: 2, err: /cannot be read \(ENOENT\)/ });
+  t.match(await bad('', '--jwks', '-', '--public'), { code: 2, err: /leave --public/ });
+  t.match(await bad('', '--auth-method', 'client_secret_jwt'), { code: 1, err: /not one of/ });
+  t.match(await bad('', '--pairwise', '--sector-identifier-uri', 'https://10.0.0.1/'), {
+    code: 1,
+    err: /sector_identifier_uri could not be fetched: The host is not on the public Internet/,
+  });
+
+  t.match(await run('registration-token', 'create', '--uses', '0'), {
+    code: 2,
+    err: /--uses is a whole number/,
+  });
+  t.match(await run('registration-token', 'create', '--ttl', '1e9'), {
+    code: 2,
+    err: /--ttl is a whole number/,
+  });
+  const made = (
+    await run('registration-token', 'create', '--uses', '5', '--note', 'For partners', '--json')
+  ).json() as { name: string; token: string };
+  t.match(made, { name: /^[0-9a-f]{12}$/, token: /^[\w-]{43}$/, uses_left: 5 });
+  const any = await run('registration-token', 'create', '--uses', 'any');
+  t.match(any.out, /uses_left +any\n.*shown this once.*DYNAMIC_REGISTRATION is off/s);
+  const seen = await run('registration-token', 'list');
+  t.match(seen.out, new RegExp(`${made.name} +5 .* For partners`));
+  t.notMatch(seen.out, made.token);
+  t.equal((await run('registration-token', 'revoke', made.name)).code, 0);
+  t.match(await run('registration-token', 'revoke', made.name), {
+    code: 1,
+    err: /no such registration token/,
+  });
+  t.notMatch((await run('registration-token', 'list')).out, made.name);
+
+  const { client_id: id } = signing.json() as { client_id: string };
+  t.equal((await run('remove', id)).code, 0);
+  t.match(await run('show', id), { code: 1, err: /no such app/ });
+  t.match(await run('remove', id), { code: 1, err: /no such app/ });
+  const trail = await db.$client<{ type: string; actor_id: string }[]>`
+    SELECT type, actor_id FROM audit_events WHERE type ~ '^(registrationToken|client.removed)' ORDER BY id`;
+  t.same(
+    trail.map(({ type }) => type),
+    ['registrationToken.created', 'registrationToken.created', 'registrationToken.revoked', 'client.removed'],
+  );
+  t.ok(trail.every(({ actor_id }) => actor_id === 'cli'));
 });
 
 t.test('O2, P5: APIs are registered, changed and switched off; apps are given them', async (t) => {

@@ -1,9 +1,10 @@
 // Relying apps from the command line. A secret is printed when it is made and can never be read again.
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   addSecret,
   type ClientRow,
+  checked,
+  checkSector,
   create,
   DEVICE_CODE,
   find,
@@ -16,26 +17,24 @@ import {
   setResource,
 } from '../clients/clients.ts';
 import { endApp } from '../consents/consents.ts';
+import { createEgress } from '../egress/egress.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { SCOPES } from '../lib/scopes.ts';
 import { checkClient } from './check.ts';
 import { withStore } from './open.ts';
+import { type ProvingOptions, proving, provingOf } from './proving.ts';
 import { addRegistration } from './registration.ts';
 import { asFacts, command, facts, group, minute, prints, several, table, UsageError } from './terminal.ts';
 import { whyClient } from './why.ts';
 
-interface CreateOptions {
+interface CreateOptions extends ProvingOptions {
   redirectUri?: string[];
   id?: string;
-  public?: true;
   native?: true;
   device?: true;
   clientCredentials?: true;
   resource?: string[];
-  secretInBody?: true;
-  /** A file with public keys. */
-  jwks?: string;
   postLogoutRedirectUri?: string[];
   backchannelLogoutUri?: string;
   /** False with --no-backchannel-session. */
@@ -64,24 +63,7 @@ function grantTypesOf({ redirectUri, device, clientCredentials }: CreateOptions)
   };
 }
 
-/** What is wrong with the keys themselves is the room's to say. */
-function readKeys(file: string): Pick<NewClient, 'jwks' | 'tokenEndpointAuthMethod'> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
-  }
-  try {
-    return { tokenEndpointAuthMethod: 'private_key_jwt', jwks: JSON.parse(text) as ClientRow['jwks'] };
-  } catch {
-    throw new UsageError(`The file ${file} is no JSON: it takes a JWKS, {"keys": […]}.`);
-  }
-}
-
 function newClient(name: string, options: CreateOptions): NewClient {
-  if (options.jwks && (options.public || options.secretInBody))
-    throw new UsageError('--jwks is a way of its own to prove itself: leave --public and --secret-in-body.');
   const {
     id,
     postLogoutRedirectUri: postLogoutRedirectUris,
@@ -100,8 +82,7 @@ function newClient(name: string, options: CreateOptions): NewClient {
     ...(options.native ? { applicationType: 'native' } : {}),
     ...grantTypesOf(options),
     ...(options.resource ? { resources: options.resource } : {}),
-    ...(options.secretInBody ? { tokenEndpointAuthMethod: 'client_secret_post' } : {}),
-    ...(options.jwks ? readKeys(options.jwks) : {}),
+    ...provingOf(options),
     // The room refuses what is none of its algorithms, and names them.
     ...(options.alg
       ? { idTokenSignedResponseAlg: options.alg as ClientRow['idTokenSignedResponseAlg'] }
@@ -132,6 +113,16 @@ const shown = (client: ClientRow) => ({
   resources: client.resources,
   response_modes: client.responseModes,
   id_token_signed_response_alg: client.idTokenSignedResponseAlg,
+  token_endpoint_auth_signing_alg: client.tokenEndpointAuthSigningAlg,
+  jwks_uri: client.jwksUri,
+  key_ids: client.jwks?.keys.map(({ kid }) => kid ?? '(no kid)') ?? null,
+  dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+  require_pushed_authorization_requests: client.requirePushedAuthorizationRequests,
+  request_object_signing_alg: client.requestObjectSigningAlg,
+  require_signed_request_object: client.requireSignedRequestObject,
+  subject_type: client.subjectType,
+  sector_identifier_uri: client.sectorIdentifierUri,
+  registered_by: client.registeredBy,
   require_pkce: client.requirePkce,
   require_nonce: client.requireNonce,
   first_party: client.firstParty,
@@ -143,9 +134,14 @@ const shown = (client: ClientRow) => ({
 const ONCE = 'The secret is shown this once; only its hash is kept.';
 
 const createClient = (name: string, options: CreateOptions) =>
-  withStore(async (op, { config }) => {
-    const { client, secret } = await create(op, newClient(name, options), 'cli');
+  withStore(async (op, { config, log }) => {
     const { issuer } = config.server;
+    const input = newClient(name, options);
+    await checkSector(
+      createEgress(config.egress, { log, loopback: issuer.startsWith('http:') }),
+      checked(input),
+    );
+    const { client, secret } = await create(op, input, 'cli');
     const text = facts({
       issuer,
       client_id: client.id,
@@ -245,10 +241,11 @@ const removeResource = (id: string, uri: string) =>
 
 export function add(program: Command): void {
   const client = group(program, 'client', 'Registers and shows apps, and changes their secrets.');
-  command(client, 'create <name>', 'Registers an app and prints its client_id and secret.')
-    .addOption(
+  proving(
+    command(client, 'create <name>', 'Registers an app and prints its client_id and secret.').addOption(
       several('--redirect-uri <uri>', 'where it takes people back, exactly; may be given several times'),
-    )
+    ),
+  )
     .option('--id <client_id>', 'its client_id; generated otherwise')
     .option('--public', 'it cannot keep a secret: a single-page, mobile or desktop app')
     .option(
@@ -262,11 +259,6 @@ export function add(program: Command): void {
     .option(
       '--client-credentials',
       'it also gets tokens in its own name; without --redirect-uri and --device, only so',
-    )
-    .option('--secret-in-body', 'it sends its secret in the form (client_secret_post), not in a header')
-    .option(
-      '--jwks <file>',
-      'it has no secret, and proves itself by signing (private_key_jwt): its public keys, a JWKS',
     )
     .addOption(several('--post-logout-redirect-uri <uri>', 'where it takes people after a sign-out'))
     .option('--backchannel-logout-uri <uri>', 'where it is told that a session of a person has ended')
