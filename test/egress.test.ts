@@ -511,6 +511,32 @@ t.test('R55: one limit on the time of everything', async (t) => {
   for (const one of [server, silent, early]) await allClosed(one);
 });
 
+t.test('R55 R59: names that nobody answers for leave threads to those who sign in', async (t) => {
+  const asked: string[] = [];
+  const open = new Map<string, () => void>();
+  const resolve = (host: string) =>
+    new Promise<readonly string[]>((done) => {
+      asked.push(host);
+      open.set(host, () => done([CLOSED]));
+    });
+  const client = egress({ timeout: 0.2, resolve });
+  const names = Array.from({ length: 20 }, (_, at) => `${at}.slow.test`);
+  const first = names.flatMap((name) => [
+    client.request(`https://${name}/`),
+    client.request(`https://${name}/a`),
+  ]);
+  for (const answer of first) t.equal(await reason(answer), 'timeout');
+  t.same(asked, names.slice(0, 2), 'two names at a time, and each of them once');
+  const again = client.request(`https://${names[0]}/`);
+  open.get(names[1] as string)?.();
+  await new Promise((resume) => setTimeout(resume, 20));
+  t.same(asked, names.slice(0, 3), 'then the next');
+  open.get(names[0] as string)?.();
+  t.equal(await reason(again), 'blocked_address', 'who asked later hears the same answer');
+  await new Promise((resume) => setTimeout(resume, 20));
+  t.same(asked, names.slice(0, 4));
+});
+
 t.test('R55: one limit on the body, and one on the headers', async (t) => {
   let sent = 0;
   const pour = (response: ServerResponse) => {

@@ -61,12 +61,14 @@ const OWN_HEADERS = [
   'upgrade',
 ];
 
+type Resolve = (host: string) => Promise<readonly string[]>;
+
 interface EgressParts {
   log: Log;
   /** Allows this machine's own addresses, also over plain http: for development, where the issuer is localhost. */
   loopback: boolean;
-  /** All addresses of a host name; the system's resolver unless given. Asked once per request. */
-  resolve?: (host: string) => Promise<readonly string[]>;
+  /** All addresses of a host name; the system's resolver unless given. Asked at most once per request. */
+  resolve?: Resolve;
 }
 
 interface Ask {
@@ -102,6 +104,38 @@ function reasonOf(code: string, stage: Stage): EgressReason {
 
 const systemAddresses = async (host: string): Promise<string[]> =>
   (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
+
+/** Names looked up at the same time. */
+const LOOKUPS = 2;
+
+/**
+ * The system looks a name up on one of the few threads that passwords are hashed on, holds it for as long as no name server
+ * answers, and cannot be stopped. So a few at a time, and who asks for a name that is being looked up waits for that answer.
+ */
+function sparingly(resolve: Resolve): Resolve {
+  const under = new Map<string, ReturnType<Resolve>>();
+  const queue: (() => void)[] = [];
+  let free = LOOKUPS;
+
+  async function inTurn(host: string): Promise<readonly string[]> {
+    if (free > 0) free--;
+    else await new Promise<void>((go) => queue.push(go));
+    try {
+      return await resolve(host);
+    } finally {
+      under.delete(host);
+      const next = queue.shift();
+      if (next) next();
+      else free++;
+    }
+  }
+
+  return (host) => {
+    const answer = under.get(host) ?? inTurn(host);
+    under.set(host, answer);
+    return answer;
+  };
+}
 
 /** Throws `bad_url` and `blocked_port`. */
 function targetOf(raw: string | URL): URL {
@@ -212,6 +246,7 @@ export function createEgress(
   settings: Config['egress'],
   { log, loopback, resolve = systemAddresses }: EgressParts,
 ) {
+  const resolved = sparingly(resolve);
   const judge = createJudge([...settings.privateNetworks, ...(loopback ? LOOPBACK : [])]);
 
   /** The addresses to connect to, every one of them allowed. */
@@ -219,7 +254,7 @@ export function createEgress(
     const host = hostOf(url);
     let all: readonly string[];
     try {
-      all = isIP(host) === 0 ? await resolve(host) : [host];
+      all = isIP(host) === 0 ? await resolved(host) : [host];
     } catch (fault) {
       found.code = (fault as NodeJS.ErrnoException).code;
       throw new EgressError('unresolvable');
