@@ -11,6 +11,7 @@ import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../config/load.ts';
+import { DEVICE_CODE } from '../server/clients/clients.ts';
 import { type KnownRoute, routesOf } from '../server/http/failures.ts';
 import { createHttp } from '../server/http/http.ts';
 import { mountLibrary } from '../server/http/mount.ts';
@@ -303,7 +304,8 @@ t.test('O4 ATK-A082 ATK-A083 ATK-A084: every route of the whole server under fuz
       body: `_csrf=${csrf}&${fields.replaceAll('_csrf', 'decision')}`,
     }));
   for (const route of routes) {
-    if (!/^\/(login|consent|interaction|account|setup|demo)\b/.test(route.url)) continue;
+    if (!/^\/(login|consent|interaction|account|setup|demo|device|oauth2\/authorize\/:uid)\b/.test(route.url))
+      continue;
     // These would end what the rest stands on.
     if (/cancel|sign-out|logout/.test(route.url)) continue;
     await fc.assert(fc.asyncProperty(inside(route), holds), { numRuns: Math.ceil(RUNS / 4), ...limits });
@@ -321,12 +323,18 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
     ACCOUNT_LOCKOUT_ATTEMPTS: '100',
     ADDRESS_LOCKOUT_ATTEMPTS: '10000',
     CLIENT_AUTH_LOCKOUT_ATTEMPTS: '10000',
+    USER_CODE_LOCKOUT_ATTEMPTS: '10000',
   });
   const port = Number(new URL(running.issuer).port);
   const host = new URL(running.issuer).host;
   const person = await running.person();
   const client = await running.client();
   const open = await running.client({ public: true });
+  const tv = await running.client({
+    public: true,
+    grantTypes: [DEVICE_CODE, 'refresh_token'],
+    redirectUris: [],
+  });
   const { body: issued, browser } = await tokens(running, client, person);
   const basic = `Basic ${Buffer.from(`${encodeURIComponent(client.id)}:${client.secret}`).toString('base64')}`;
   const cookie = browser
@@ -334,6 +342,10 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
     .map(({ name, value }) => `${name}=${value}`)
     .join('; ');
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const jwt = (payload: unknown) =>
+    [{ alg: 'ES256' }, payload, {}]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
 
   // Just past every length at which text is cut, with a character of two units on the cut.
   const long = fc
@@ -362,6 +374,14 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
         '{"id_token":{"__proto__":{"essential":true}}}',
         '{"userinfo":[]}',
         '{"id_token":{"acr":{"values":[[]]}}}',
+        '{"userinfo":{"email":{"value":"\\u0000"}}}',
+        '{"id_token":{"\\ud800":null}}',
+      ),
+      fc.constantFrom(
+        jwt({ iss: '\0', sub: '\0', aud: '\0', client_id: '\0' }),
+        jwt({ iss: client.id, sub: [] }),
+        jwt([]),
+        jwt(null),
       ),
       fc.constantFrom(
         'none',
@@ -408,11 +428,36 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
       'resource',
       'device_code',
     ],
+    ...[
+      'dpop_jkt',
+      'user_code',
+      'claims',
+      'request',
+      'request_uri',
+      'max_age',
+      'acr_values',
+      'id_token_hint',
+      'prompt',
+    ],
   ];
   const machine = fc
     .record({
-      path: fc.constantFrom('/oauth2/token', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/userinfo'),
-      kind: fc.constantFrom('authorization_code', 'refresh_token', 'client_credentials', 'password'),
+      path: fc.constantFrom(
+        '/oauth2/token',
+        '/oauth2/introspect',
+        '/oauth2/revoke',
+        '/oauth2/userinfo',
+        '/oauth2/device_authorization',
+        '/oauth2/par',
+      ),
+      kind: fc.constantFrom(
+        'authorization_code',
+        'refresh_token',
+        'client_credentials',
+        'password',
+        DEVICE_CODE,
+      ),
+      app: fc.constantFrom(open, tv),
       auth: fc.constantFrom<Record<string, string>>(
         { authorization: basic },
         {},
@@ -420,10 +465,14 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
       ),
       odd: fc.array(fc.tuple(fc.constantFrom(...atToken), odd), { maxLength: 3 }),
     })
-    .map(({ path, kind, auth, odd }): Shot => {
+    .map(({ path, kind, app, auth, odd }): Shot => {
+      const asked = new URL(`http://x${authorizePath(open, pkce())}`).searchParams;
       const fields = new Map([
+        ...(path === '/oauth2/par'
+          ? [...asked].map(([name, text]) => [name, encodeURIComponent(text)] as const)
+          : []),
         ['grant_type', kind],
-        ...(auth.authorization ? [] : [['client_id', open.id] as [string, string]]),
+        ['client_id', auth.authorization ? client.id : app.id],
         ...odd,
       ]);
       return {
@@ -467,6 +516,42 @@ t.test('O4 ATK-A084: the protocol with valid credentials and one parameter gone 
   t.same(faults(running.lines), [], 'machines');
   await fc.assert(fc.asyncProperty(visiting, holds), { numRuns: RUNS * 4, ...limits });
   t.same(faults(running.lines), [], 'browsers');
+
+  // The pages where people enter the codes of devices, with their form tokens right.
+  const guesser = running.visitor();
+  const entry = await guesser.get('/device');
+  const begun = await fetch(`${running.issuer}/oauth2/device_authorization`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: tv.id, scope: 'openid' }),
+  });
+  const { user_code: userCode } = (await begun.json()) as { user_code: string };
+  const entered = fc.record({
+    user_code: fc.oneof(
+      long,
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.constantFrom('', '%', userCode, `${userCode}\u200b`),
+    ),
+    answer: fc.constantFrom(
+      {},
+      { confirm: '' },
+      { abort: '' },
+      { confirm: '\ud800' },
+      { xsrf: '' },
+      { user_code: userCode, x: 'y' },
+    ),
+  });
+  await fc.assert(
+    fc.asyncProperty(entered, async ({ user_code, answer }) => {
+      const fields = Object.entries({ user_code, ...answer }).map(([name, text]) => [
+        name,
+        String(text).toWellFormed(),
+      ]);
+      const page = await guesser.clone().submit(entry, /^\/device$/, Object.fromEntries(fields));
+      return page.status < 500 && page.body.includes('href="/');
+    }),
+    { numRuns: RUNS * 2, ...limits },
+  );
+  t.same(faults(running.lines), [], 'the pages of devices');
 
   // The sign-in form itself, with everything right but what is typed.
   const other = running.visitor();
