@@ -579,8 +579,33 @@ await t.test('ATK-A062: CORS is for origins an app has listed', async (t) => {
       (origin) =>
         fetch(`${issuer}/oauth2/userinfo`, { headers: { origin, authorization: `Bearer ${token}` } }),
     ],
-    ['revocation', (origin) => post('/oauth2/revoke', { token: 'x', client_id: client.id }, { origin })],
   ];
+  const endpoints = ['token', 'par', 'device_authorization', 'introspect', 'revoke', 'userinfo'];
+  for (const endpoint of endpoints) {
+    const path = `/oauth2/${endpoint}`;
+    const form = { token: 'x', grant_type: 'x' };
+    if (endpoint !== 'userinfo')
+      calls.push([
+        `${endpoint} of an app`,
+        (origin) => post(path, { ...form, client_id: client.id }, { origin }),
+      ]);
+    calls.push(
+      [`${endpoint} of nobody`, (origin) => post(path, form, { origin })],
+      [`${endpoint} of an unknown app`, (origin) => post(path, { ...form, client_id: 'nobody' }, { origin })],
+      [
+        `${endpoint} preflight`,
+        (origin) =>
+          fetch(`${issuer}${path}`, {
+            method: 'OPTIONS',
+            headers: {
+              origin,
+              'access-control-request-method': 'POST',
+              'access-control-request-headers': 'dpop',
+            },
+          }),
+      ],
+    );
+  }
   for (const [label, call] of calls) {
     for (const origin of evil) {
       const response = await call(origin);

@@ -210,6 +210,16 @@ export async function ensureOwn(op: Op, own: NewClient & { id: string }): Promis
   });
 }
 
+/** Whether any app has named this origin of a browser. */
+export async function isAllowedOrigin(op: Op, origin: string): Promise<boolean> {
+  const [row] = await op.db
+    .select({ id: clients.id })
+    .from(clients)
+    .where(and(sql`${origin} = ANY(${clients.allowedOrigins})`, isNull(clients.disabledAt)))
+    .limit(1);
+  return row !== undefined;
+}
+
 export async function find(op: Op, id: string): Promise<ClientRow | null> {
   const [row] = await op.db.select().from(clients).where(eq(clients.id, id)).limit(1);
   return row ?? null;

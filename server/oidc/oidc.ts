@@ -30,6 +30,7 @@ import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
 import { addInterval } from './device.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
+import { letInOrigin } from './origins.ts';
 import {
   isFailedAuthentication,
   noteOutcome,
@@ -77,6 +78,7 @@ const DOCUMENTS = [
   '/.well-known/oauth-authorization-server',
   ROUTES.jwks,
 ] as const;
+const isDocument = (path: string): boolean => (DOCUMENTS as readonly string[]).includes(path);
 /** Seconds; short beside the lead with which a key is published before it signs. */
 const DOCUMENT_AGE = 60;
 const RETRY_SECONDS = 2;
@@ -228,6 +230,7 @@ export function createOidc({
     const unit = unitOf();
     try {
       await next();
+      if (!isDocument(ctx.path)) await letInOrigin(ctx, unit.op());
       if (ctx.status >= 500) throw unit.fault ?? new Error(`the library answered ${ctx.status}`);
       if (unit.replayedSuccessor !== null && ctx.status === 200) {
         ctx.body = { ...(ctx.body as object), refresh_token: unit.replayedSuccessor };
@@ -248,6 +251,7 @@ export function createOidc({
       await unit
         .finish('rollback')
         .catch((error) => log.warn({ err: error, requestId: unit.facts.id }, 'rollback failed'));
+      await letInOrigin(ctx, null);
       answerFault(ctx, unit, fault);
     }
   }
