@@ -6,6 +6,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { inTransaction } from '../../drizzle/database.ts';
 import { entry, write } from '../audit/audit.ts';
 import type { DataOf } from '../audit/events.ts';
+import { checkEmail, emailKey } from '../lib/email.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { endAllOfAccount } from '../sessions/sessions.ts';
@@ -32,25 +33,7 @@ export interface Account {
 /** The role that must never be without an enabled holder; roles.ts has the others. */
 export const SUPER_ADMIN = 'super_admin';
 
-const EMAIL_LENGTH = 254;
 const NAME_LENGTH = 200;
-
-/** What addresses are compared by: NFKC, lower case, no space around. Any text has a key, also one that is no address. */
-export const emailKey = (email: string): string =>
-  email.normalize('NFKC').toLowerCase().normalize('NFKC').trim();
-
-/** One @, something before it, a domain of dotted labels (or `localhost`) after it; no space or control character. */
-const EMAIL =
-  /^[^\s\p{C}@"(),:;<>[\\\]]{1,64}@(?:localhost|(?:[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]{0,61}[\p{L}\p{N}\p{M}])?\.)+[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]{0,61}[\p{L}\p{N}\p{M}]))$/u;
-
-/** The address without the space around it. Throws account.emailInvalid. */
-export function checkEmail(email: string): string {
-  const trimmed = email.trim();
-  for (const form of [trimmed, emailKey(trimmed)]) {
-    if (form.length > EMAIL_LENGTH || !EMAIL.test(form)) throw new Problem('account.emailInvalid');
-  }
-  return trimmed;
-}
 
 /** Null when nothing is left of it. Control characters become spaces; longer ones are cut, for they are only shown. */
 const tidyName = (name: string | null): string | null =>

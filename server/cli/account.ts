@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { inTransaction } from '../../drizzle/database.ts';
 import {
   type Account,
-  checkEmail,
   create,
   disable,
   enable,
@@ -13,6 +12,7 @@ import {
   setPassword,
   signOutEverywhere,
 } from '../accounts/accounts.ts';
+import { checkEmail } from '../lib/email.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { createPasswords, serviceWords } from '../passwords/passwords.ts';

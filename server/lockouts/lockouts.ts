@@ -8,9 +8,9 @@
 // Which clients are refused, replicas also know in memory (refused.ts).
 import type { Config } from '../../config/options.ts';
 import type { Database } from '../../drizzle/database.ts';
-import { emailKey } from '../accounts/accounts.ts';
 import { type Entry, entry, write } from '../audit/audit.ts';
 import { networkKey } from '../lib/addresses.ts';
+import { emailKey } from '../lib/email.ts';
 import type { Log } from '../lib/log.ts';
 import type { Op } from '../lib/op.ts';
 import { sha256base64url } from '../lib/secrets.ts';
