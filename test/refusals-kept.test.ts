@@ -14,7 +14,7 @@ import { openPool, urlOf } from './harness/database.ts';
 import { startFleet } from './harness/fleet.ts';
 import { newKey } from './harness/server.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 const WRONG = 'https://rp.test/elsewhere';
@@ -324,6 +324,38 @@ t.test('X4: what cannot be noted fails nobody', async (t) => {
     await purge(at(31));
     t.equal((await rowsOf(app, client)).length, 0);
   });
+});
+
+t.test('X4: what is held while nothing can be written is bounded', async (t) => {
+  const app = await startApp(t);
+  const clients: TestClient[] = [];
+  for (let made = 0; made < 220; made++) clients.push(await app.client());
+  const faults: Record<string, string | undefined>[] = [
+    { redirect_uri: WRONG },
+    { nonce: undefined },
+    { code_challenge: undefined, code_challenge_method: undefined },
+    { code_challenge_method: 'plain' },
+    { max_age: 'long' },
+  ];
+  const owner = openPool(t, app.database.owner, 1);
+  await owner.$client.unsafe('ALTER TABLE refusals RENAME TO refusals_away');
+  const requests = clients.flatMap((client) => faults.map((fault) => authorizePath(client, pkce(), fault)));
+  await together(requests.length, 20, async () => {
+    const response = await fetch(`${app.issuer}${requests.pop()}`, { redirect: 'manual' });
+    await response.arrayBuffer();
+  });
+  await owner.$client.unsafe('ALTER TABLE refusals_away RENAME TO refusals');
+  const [row] = await until(async () => {
+    const rows = await app.db.$client<{ count: number }[]>`SELECT count(*)::int AS count FROM refusals`;
+    return rows[0]?.count !== 0 && rows;
+  }, 'the rows');
+  t.equal(row?.count, 1000);
+  const left = app.lines.map((line) => Number(/"left":(\d+)/.exec(line)?.[1] ?? 0));
+  t.equal(
+    left.reduce((sum, one) => sum + one, 0),
+    100,
+    'and the log says how many more there were',
+  );
 });
 
 t.test('X4: gatehouse client why', async (t) => {
