@@ -99,6 +99,26 @@ t.test('with a token of the operator', async (t) => {
   const app = await startApp(t, { DYNAMIC_REGISTRATION: 'token' });
   const person = await app.person();
 
+  await t.test('R25: discovery says where, and nothing else changes', async (t) => {
+    const without = await startApp(t);
+    const read = async (one: Running) => {
+      const { body } = await send(`${one.issuer}/.well-known/openid-configuration`, 'GET', null);
+      return JSON.parse(JSON.stringify(body).replaceAll(one.issuer, 'https://id.test'));
+    };
+    const { registration_endpoint, ...rest } = await read(app);
+    t.equal(registration_endpoint, 'https://id.test/oauth2/register');
+    t.strictSame(rest, await read(without));
+    const paths = (one: Running) =>
+      routesOf(one.app.http).map(({ url, methods }) => `${[...methods].sort()} ${url}`);
+    const known = new Set(paths(without));
+    t.same(
+      paths(app)
+        .filter((path) => !known.has(path))
+        .sort(),
+      ['DELETE,GET,HEAD,PUT /oauth2/register/:clientId', 'POST /oauth2/register'],
+    );
+  });
+
   await t.test('P5: openid-client registers, signs somebody in, and manages itself', async (t) => {
     const config = await oidc.dynamicClientRegistration(
       new URL(app.issuer),
@@ -182,6 +202,14 @@ t.test('with a token of the operator', async (t) => {
              (SELECT count(*)::int FROM registration_tokens WHERE client_id = ${clientId}) AS tokens,
              (SELECT count(*)::int FROM client_secrets WHERE client_id = ${clientId}) AS secrets`;
     t.same(left[0], { grants: 0, consents: 0, tokens: 0, secrets: 0 });
+    const account = await browser.follow(await browser.get('/account'));
+    t.equal(account.status, 200);
+    t.match(account.body, /the app was removed/, 'the person sees what became of it');
+    const leaving = await browser.get('/oauth2/logout');
+    const signedOut = await browser.follow(
+      await browser.submit(leaving, /logout\/confirm/, { logout: 'yes' }),
+    );
+    t.equal(signedOut.status, 200, 'its session ends like any other');
     const trail = await app.db.$client`
       SELECT type, actor_kind, actor_id FROM audit_events WHERE client_id = ${clientId} AND type LIKE 'client.%' ORDER BY id`;
     t.same(

@@ -166,9 +166,11 @@ export async function change(
 
 /**
  * Removes an app with its secrets; what people allowed it, and its tokens, end with it in server/consents. Throws
- * client.notFound.
+ * client.notFound, client.invalid.
  */
 export async function remove(op: Op, id: string, by: 'app' | 'cli' | 'unused'): Promise<void> {
+  if (id === OWN_CLIENT)
+    throw new Problem('client.invalid', { message: 'The account pages are this app: it stays.' });
   await inTransaction(op, async (op) => {
     const gone = await op.db.delete(clients).where(eq(clients.id, id)).returning({ id: clients.id });
     if (gone.length === 0) throw new Problem('client.notFound');
