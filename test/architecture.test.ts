@@ -17,6 +17,7 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/egress'], because: 'what goes out is guarded before anyone has something to send' },
   { folders: ['server/audit'], because: 'every record writes its acts into the trail' },
   { folders: ['server/keys'], because: 'keys are needed by whoever signs, and need nobody' },
+  { folders: ['server/mail'], because: 'people are told of acts of every record, in the transaction of the act' },
   { folders: ['server/logouts'], because: 'what its apps are told is a part of every ending of a session' },
   { folders: ['server/passwords'], because: 'a password is judged and hashed without knowing whose it is' },
   { folders: ['server/sessions'], because: 'ending sessions is a part of many acts on accounts' },
@@ -54,6 +55,8 @@ const OPEN = new Set(['config', 'views', 'drizzle', 'server/lib', 'server/http',
 
 /** Doors beside a room's main one, each with its reason. */
 const DOORS: Readonly<Record<string, string>> = {
+  'server/jobs/tries.ts': 'what a try at a row is, is said by the room that owns the table, not by the queue',
+  'server/accounts/notices.ts': 'who acts on an account sends the mail that tells its owner',
   'server/accounts/claims.ts':
     'how an account is described to apps changes for other reasons than the account',
   'server/clients/registration.ts':

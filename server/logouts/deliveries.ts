@@ -8,7 +8,8 @@
 //    └────────────────retried by an operator─────────────────┘
 import { inTransaction } from '../../drizzle/database.ts';
 import { entry, write } from '../audit/audit.ts';
-import { enqueue, type Queue } from '../jobs/jobs.ts';
+import type { Queue } from '../jobs/jobs.ts';
+import { createTries } from '../jobs/tries.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 
@@ -16,10 +17,7 @@ export const STATES = ['pending', 'delivered', 'refused', 'given_up'] as const;
 type DeliveryState = (typeof STATES)[number];
 
 /** Tries of one delivery. With the queue's pauses (1, 2, 4 … seconds, an hour at most) the last is about nine hours in. */
-export const TRIES = 20;
-/** A delivery nobody has touched for so long has lost its job: longer than any pause between tries. */
-const STRANDED = '2 hours';
-const BATCH = 500;
+const TRIES = 20;
 
 export interface Job {
   id: string;
@@ -28,7 +26,14 @@ export interface Job {
 /** Many at a time: they only wait, and some apps are slow. Spare tries are for workers that die. */
 export const deliveries: Queue<Job> = { name: 'logouts.deliver', retries: TRIES + 10, concurrency: 20 };
 
-const jobOf = (id: string) => ({ data: { id }, key: id });
+export const tries = createTries<AboutRow, 'delivered' | 'refused' | 'given_up'>({
+  table: 'logout_deliveries',
+  columns: ['session_uid', 'client_id', 'account_id'],
+  queue: deliveries,
+  most: TRIES,
+  // What was sent may have arrived.
+  unanswered: ['timeout', 'aborted', 'reset', 'protocol', 'too_large', 'encoded'],
+});
 
 export interface EndedSession {
   uid: string;
@@ -59,10 +64,9 @@ export async function tell(op: Op, ended: readonly EndedSession[]): Promise<void
   const made = (await op.db.$client.unsafe(TELL, [JSON.stringify(sessions), op.now.toISOString()], {
     prepare: true,
   })) as unknown as Job[];
-  await enqueue(
+  await tries.enqueue(
     op,
-    deliveries,
-    made.map(({ id }) => jobOf(id)),
+    made.map(({ id }) => id),
   );
 }
 
@@ -120,7 +124,7 @@ export async function retry(op: Op, id: string): Promise<void> {
     if (row.state === 'delivered') throw new Problem('logout.delivered');
     await op.db.$client`
       UPDATE logout_deliveries SET state = 'pending', settled_at = NULL WHERE id = ${id} AND state <> 'pending'`;
-    await enqueue(op, deliveries, [jobOf(id)]);
+    await tries.enqueue(op, [id]);
     await write(op, [entry('logout.retried', aboutOf(row as unknown as AboutRow), {})]);
   });
 }
@@ -137,17 +141,5 @@ export const aboutOf = (row: AboutRow) => ({
   session: row.session_uid,
 });
 
-/** Gives deliveries that have lost their job another one: a queue that was emptied or restored without them. */
-export async function rescue(op: Op): Promise<void> {
-  await inTransaction(op, async (op) => {
-    const lost = await op.db.$client<Job[]>`
-      SELECT id FROM logout_deliveries
-      WHERE state = 'pending' AND greatest(created_at, last_attempt_at) < clock_timestamp() - ${STRANDED}::interval
-      LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
-    await enqueue(
-      op,
-      deliveries,
-      lost.map(({ id }) => jobOf(id)),
-    );
-  });
-}
+/** Gives deliveries that have lost their job another one. */
+export const rescue = tries.rescue;
