@@ -12,13 +12,14 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { type Config, type Option, options, type Settings } from './options.ts';
 
@@ -631,6 +632,37 @@ function createKeyFile(path: string): boolean {
   }
 }
 
+/** The key file of the embedded database that holds the keys that seal. */
+export const encryptionKeyFile = (config: Config): string => join(config.server.dataDir, 'encryption.keys');
+
+/**
+ * Puts a fresh key before those in the file; returns all of them. The file is at every moment the old one or the new one, whole. Throws
+ * SettingsError where it does not hold exactly `keys`, or cannot be written.
+ */
+export function prependKey(path: string, keys: readonly string[]): string[] {
+  const there = parseKeyFile(path);
+  if (there.join() !== keys.join()) {
+    throw new SettingsError([`${path} has changed since it was read; nothing was written.`]);
+  }
+  const all = [randomBytes(32).toString('base64url'), ...there];
+  const unfinished = `${path}.${randomBytes(6).toString('hex')}.new`;
+  try {
+    const fd = openSync(unfinished, 'wx', 0o600);
+    try {
+      writeSync(fd, `${all.join('\n')}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(unfinished, path);
+    syncFolder(dirname(path));
+    return all;
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw new SettingsError([`${path} cannot be written: ${reason(error)}.`]);
+  }
+}
+
 function syncFolder(folder: string) {
   const fd = openSync(folder, 'r');
   try {
@@ -690,7 +722,7 @@ export function withKeyFiles(config: Config, { databaseExists }: { databaseExist
   result.config = Object.freeze({
     ...config,
     secrets: Object.freeze({
-      encryptionKeys: keysFrom('encryption.keys', encryptionKeys, true),
+      encryptionKeys: keysFrom(basename(encryptionKeyFile(config)), encryptionKeys, true),
       // Lost cookie keys end sessions and open forms, nothing more.
       cookieKeys: keysFrom('cookie.keys', cookieKeys, false),
     }),

@@ -12,9 +12,9 @@ import {
 import { hasDatabase, openEmbedded } from '../drizzle/embedded.ts';
 import { migrate } from '../drizzle/migrate.ts';
 import { unusable } from '../drizzle/unusable.ts';
-import { checkCanary } from './lib/canary.ts';
+import { checkCanary, connectionName, holders } from './lib/canary.ts';
 import { createLog, type Log } from './lib/log.ts';
-import { systemOp } from './lib/op.ts';
+import { type Op, systemOp } from './lib/op.ts';
 import { createKeyRing, type KeyRing } from './lib/seal.ts';
 
 export interface Store {
@@ -73,6 +73,15 @@ async function warnOfClock(db: Database, log: Log): Promise<void> {
   );
 }
 
+/** Keys changed in one step while replicas run: what this server seals, the others cannot read until they have them too. */
+async function warnOfKeys(op: Op, ring: KeyRing, log: Log): Promise<void> {
+  const without = (await holders(op)).filter(({ keyIds }) => !keyIds.includes(ring.newestKeyId));
+  if (without.length === 0) return;
+  log.warn(
+    `Servers that run cannot read what this one seals: they lack its newest key ${ring.newestKeyId} of ENCRYPTION_KEYS. Restart them with it soon; next time add a new key at the end everywhere first.`,
+  );
+}
+
 /**
  * Opens everything, migrated and proven to hold the right keys. Throws SettingsError, EmbeddedError, DatabaseError or
  * Problem, each with a sentence for the operator; nothing stays open then.
@@ -94,13 +103,16 @@ export async function openStore({ env, cwd, role }: StoreInput): Promise<Store> 
       throw unusable(error, place.owner, ownerSetting);
     });
     if (applied > 0) log.info({ applied }, 'migrated');
-    const db = openDatabase(place.app, config.database, `gatehouse ${role}`);
+    const ring = createKeyRing(config.secrets.encryptionKeys);
+    const db = openDatabase(place.app, config.database, connectionName(role, ring));
     try {
-      const ring = createKeyRing(config.secrets.encryptionKeys);
       await checkCanary(systemOp(db, 'start'), ring).catch((error) => {
         throw unusable(error, place.app, 'DATABASE_URL');
       });
-      if (role === 'server') await warnOfClock(db, log);
+      if (role === 'server') {
+        await warnOfClock(db, log);
+        await warnOfKeys(systemOp(db, 'start'), ring, log);
+      }
       return {
         config,
         db,

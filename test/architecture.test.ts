@@ -16,6 +16,7 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/jobs'], because: 'the queue runs what rooms hand it' },
   { folders: ['server/egress'], because: 'what goes out is guarded before anyone has something to send' },
   { folders: ['server/audit'], because: 'every record writes its acts into the trail' },
+  { folders: ['server/secrets'], because: 'secrets are sealed anew without knowing what they are for' },
   { folders: ['server/keys'], because: 'keys are needed by whoever signs, and need nobody' },
   { folders: ['server/mail'], because: 'people are told of acts of every record, in the transaction of the act' },
   { folders: ['server/logouts'], because: 'what its apps are told is a part of every ending of a session' },
@@ -55,6 +56,7 @@ const OPEN = new Set(['config', 'views', 'drizzle', 'server/lib', 'server/http',
 
 /** Doors beside a room's main one, each with its reason. */
 const DOORS: Readonly<Record<string, string>> = {
+  'server/accounts/import.ts': 'accounts from a file concern the command line alone',
   'server/jobs/tries.ts': 'what a try at a row is, is said by the room that owns the table, not by the queue',
   'server/accounts/notices.ts': 'who acts on an account sends the mail that tells its owner',
   'server/accounts/claims.ts':

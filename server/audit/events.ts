@@ -20,9 +20,13 @@ const event = <Data extends object = None, Personal extends object = None>(
 ): EventKind<Data, Personal> => ({ severity, says });
 
 export const events = {
-  'account.created': event<{ by: 'setup' | 'bootstrap' | 'cli' }, { email: string }>(
+  'account.created': event<{ by: 'setup' | 'bootstrap' | 'cli' | 'import' }, { email: string }>(
     'notice',
     'An account was made.',
+  ),
+  'accounts.imported': event<{ created: number; exists: number; refused: number }>(
+    'warning',
+    'Accounts were imported from a file.',
   ),
   'account.disabled': event('warning', 'An account was disabled; its sessions and tokens ended.'),
   'account.enabled': event('notice', 'A disabled account was enabled again.'),
@@ -136,6 +140,14 @@ export const events = {
   'key.removed': event<{ kid: string; alg: string; reason: 'replaced' | 'compromised' }>(
     'notice',
     'A signing key left the JWKS.',
+  ),
+  'secrets.rotated': event<{ table: string; column: string; key: string; values: number }>(
+    'notice',
+    'Stored secrets were sealed anew by the newest encryption key: one event per batch.',
+  ),
+  'secrets.keyRetired': event<{ key: string }>(
+    'notice',
+    'No stored secret is sealed by an encryption key any more; servers may start without it.',
   ),
 } as const satisfies Record<string, EventKind<object, object>>;
 

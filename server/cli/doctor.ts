@@ -28,6 +28,7 @@ import { Problem } from '../lib/problems.ts';
 import { createKeyRing, type KeyRing } from '../lib/seal.ts';
 import { createPasswords } from '../passwords/passwords.ts';
 import { administratorExists } from '../roles/roles.ts';
+import { keyAdvice, overview } from '../secrets/secrets.ts';
 import { healthOf } from './health.ts';
 import { command, prints } from './terminal.ts';
 
@@ -293,6 +294,20 @@ async function canary(op: Op, ring: KeyRing): Promise<Finding> {
   return ok('encryption', `The encryption keys fit the database (newest: ${ring.newestKeyId}).`);
 }
 
+async function sealedSecrets(op: Op, ring: KeyRing): Promise<Finding[]> {
+  const check = 'sealed secrets';
+  const rotate = 'gatehouse secrets rotate; docs/operating.md, “New encryption keys”, has all steps.';
+  const findings = keyAdvice(await overview(op, ring), ring).flatMap(({ state, says }): Finding[] => {
+    if (state === 'newest') return [];
+    if (state === 'missing' || state === 'damaged') {
+      return [fault(check, says, 'Restore the database and its encryption keys from one backup.')];
+    }
+    const mend = state === 'spare' ? 'A key that is kept without need can still be stolen.' : rotate;
+    return [warning(check, says, mend)];
+  });
+  return findings.length > 0 ? findings : [ok(check, `All are sealed by key ${ring.newestKeyId}.`)];
+}
+
 async function signingKeys(op: Op, config: Config, ring: KeyRing): Promise<Finding> {
   const keys = createKeys(config.keys, { ring, log: createLog({ level: 'silent', format: 'json' }) });
   const active = (await keys.list(op)).filter(({ state }) => state === 'active');
@@ -328,7 +343,9 @@ async function kept(db: Database, config: Config): Promise<Finding[]> {
   const ring = createKeyRing(config.secrets.encryptionKeys);
   const sealed = await canary(op, ring);
   findings.push(sealed);
-  if (sealed.state === 'ok') findings.push(await signingKeys(op, config, ring));
+  if (sealed.state === 'ok') {
+    findings.push(...(await sealedSecrets(op, ring)), await signingKeys(op, config, ring));
+  }
   if (await administratorExists(op)) findings.push(ok('administrator', 'There is one.'));
   else {
     findings.push(

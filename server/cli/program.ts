@@ -6,9 +6,11 @@ import { version } from '../version.ts';
 const groups: Readonly<Record<string, () => Promise<{ add(program: Command): void }>>> = {
   'setup-link': () => import('./setup-link.ts'),
   account: () => import('./account.ts'),
+  import: () => import('./import.ts'),
   client: () => import('./client.ts'),
   resource: () => import('./resource.ts'),
   keys: () => import('./keys.ts'),
+  secrets: () => import('./secrets.ts'),
   logout: () => import('./logout.ts'),
   doctor: () => import('./doctor.ts'),
   migrate: () => import('./migrate.ts'),

@@ -61,6 +61,18 @@ export const problems = {
     'The password contains a control character, which many keyboards cannot repeat.',
   ),
   'password.mismatch': problem(400, 'The two passwords are not the same.'),
+  'password.hashUnknown': problem(
+    400,
+    'The password hash is of no format that is known here: bcrypt, argon2, scrypt or PBKDF2 as passlib, Django, Keycloak, ASP.NET Core Identity or Firebase write them.',
+  ),
+  'password.hashMalformed': problem(400, 'The password hash is cut off or damaged.'),
+  'password.hashTooCostly': problem(400, 'The password hash would cost too much at a sign-in.'),
+  'import.headerInvalid': problem(400, 'The first line of the CSV file does not name the fields.'),
+  'import.encodingUnknown': problem(400, 'The file is not UTF-8 text.'),
+  'import.rowMalformed': problem(400, 'The row cannot be read.'),
+  'import.fieldUnknown': problem(400, 'The row has a field that is not known.'),
+  'import.fieldInvalid': problem(400, 'A field of the row is not valid.'),
+  'account.idTaken': problem(409, 'There is an account with this id already.'),
   'client.notFound': problem(404, 'There is no such app.'),
   'client.invalid': problem(400, 'The app’s settings are not valid.'),
   'client.exists': problem(409, 'There is an app with this client_id already.'),
@@ -81,6 +93,9 @@ export const problems = {
   'resource.invalid': problem(400, 'The API’s settings are not valid.'),
   'resource.exists': problem(409, 'There is an API with this resource indicator already.'),
   'key.unknown': problem(500, 'A stored secret was sealed with a key this server does not have.'),
+  'key.notEverywhere': problem(409, 'A running server does not have the newest encryption key.'),
+  'key.notInFile': problem(409, 'The encryption keys are not kept in a file of Gatehouse’s.'),
+  'key.serverRuns': problem(409, 'A server runs on this database; stop it first.'),
 } as const satisfies Record<string, { status: number; message: string }>;
 
 export type ProblemCode = keyof typeof problems;

@@ -35,8 +35,6 @@ export interface KeyRing {
   seal(plain: Buffer | string, where: Place): Buffer;
   /** Throws `key.unknown` for a key that is not in the ring, Error for a value changed or moved to another place. */
   open(sealed: Buffer, where: Place): Buffer;
-  /** Sealed by another key than the newest. */
-  needsReseal(sealed: Buffer): boolean;
 }
 
 /** JSON keeps the parts apart whatever they contain: `["a","b:c"]` is not `["a:b","c"]`. */
@@ -64,6 +62,15 @@ function decrypt(key: KeyObject, headerLength: number, context: Buffer, sealed: 
     return undefined;
   }
 }
+
+/**
+ * An SQL expression: eight hex digits of the key that sealed what stands in `column`; null where nothing is sealed (null
+ * or erased), `none` where that has no known form. Says what the value says of itself: only opening it proves it.
+ */
+export const keyIdInSql = (column: string): string =>
+  `CASE WHEN ${column} IS NULL OR length(${column}) = 0 THEN NULL
+        WHEN length(${column}) < ${1 + KEY_ID + NONCE + TAG} OR get_byte(${column}, 0) <> ${VERSION} THEN 'none'
+        ELSE encode(substring(${column} FROM 2 FOR ${KEY_ID}), 'hex') END`;
 
 const intact = (sealed: Buffer, headerLength: number) =>
   sealed.length >= headerLength + NONCE + TAG && sealed[0] === VERSION;
@@ -101,7 +108,6 @@ export function createKeyRing(keys: readonly string[]): KeyRing {
       if (!plain) throw new Error(`The sealed value in ${at} was changed, or belongs to another row.`);
       return plain;
     },
-    needsReseal: (sealed) => idOf(sealed) !== newestKeyId,
   };
 }
 
