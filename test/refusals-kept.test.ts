@@ -65,7 +65,8 @@ t.test('X4 ATK-A197: no secret of a refused request is kept, in no table and not
     requestObjectSigningAlg: 'ES256',
   });
 
-  const mark = `mark${randomBytes(8).toString('hex')}`;
+  // Short: a parser quotes ten characters of what it cannot read.
+  const mark = `Q${randomBytes(3).toString('hex')}Z`;
   let marks = 0;
   const secret = () => `${mark}-${marks++}-${'x'.repeat(40)}`;
   const jwt = async (claims: Record<string, unknown>) =>
@@ -205,7 +206,7 @@ t.test('X4 ATK-A197: no secret of a refused request is kept, in no table and not
     [],
     'no line of the log',
   );
-  const base64 = Buffer.from(mark).toString('base64url').slice(2, 20);
+  const base64 = Buffer.from(mark).toString('base64url').slice(0, 10);
   t.notOk(all.includes(base64), 'not encoded either');
 });
 
