@@ -36,7 +36,7 @@ export const SUPER_ADMIN = 'super_admin';
 const NAME_LENGTH = 200;
 
 /** Null when nothing is left of it. Control characters become spaces; longer ones are cut, for they are only shown. */
-const tidyName = (name: string | null): string | null =>
+export const tidyName = (name: string | null): string | null =>
   [
     ...(name ?? '')
       .normalize('NFC')
@@ -84,7 +84,7 @@ const columns = (op: Op) => op.db.$client`
   id, email, email_verified_at, name, claims::text AS claims, password_hash, password_changed_at, epoch, disabled_at,
   last_sign_in_at, created_at, updated_at, version`;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Undefined for unknown ids, and for texts that are none. */
 export async function find(op: Op, id: string): Promise<Account | undefined> {
@@ -184,7 +184,7 @@ export function disable(op: Op, id: string): Promise<void> {
              EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = ${SUPER_ADMIN})
              AND NOT EXISTS (SELECT FROM account_roles r JOIN accounts o ON o.id = r.account_id
                              WHERE r.role = ${SUPER_ADMIN} AND o.id <> a.id AND o.disabled_at IS NULL) AS last
-      FROM accounts a WHERE a.id = ${id} FOR UPDATE OF a`;
+      FROM accounts a WHERE a.id = ${id} FOR NO KEY UPDATE OF a`;
     if (!state) throw new Problem('account.notFound');
     if (state.disabled) return;
     if (state.last) throw new Problem('account.lastAdministrator');

@@ -72,18 +72,27 @@ export async function expire(op: Op, maxAge: number): Promise<void> {
  */
 export async function endAllOfAccount(op: Op, accountId: string, reason: string): Promise<void> {
   await inTransaction(op, async (op) => {
-    // In the order in which a sign-in under way takes these rows, so that neither waits for the other in a circle.
+    // A sign-in or a grant that a request under way holds is left to it: it may be waiting for the account's row, which is
+    // ours, and the epoch has ended both.
     await op.db
       .update(interactions)
       .set({ expiresAt: op.now })
-      .where(and(eq(interactions.accountId, accountId), isNull(interactions.takenAt)));
+      .where(
+        inArray(
+          interactions.uidHash,
+          op.db
+            .select({ uidHash: interactions.uidHash })
+            .from(interactions)
+            .where(and(eq(interactions.accountId, accountId), isNull(interactions.takenAt)))
+            .for('update', { skipLocked: true }),
+        ),
+      );
     await op.db
       .update(grants)
       .set({ revokedAt: op.now, revokeReason: reason })
       .where(
         inArray(
           grants.id,
-          // Whoever holds one may be waiting for the account's row, which is ours: its epoch has ended that grant too.
           op.db
             .select({ id: grants.id })
             .from(grants)
