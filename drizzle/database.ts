@@ -152,7 +152,7 @@ export function faultCode(error: unknown): string | undefined {
 export const isUniqueViolation = (error: unknown): boolean => faultCode(error) === '23505';
 
 const UNAVAILABLE =
-  /^(08...|53...|57P..|57014|40001|40P01|55P03|25006|25P03|CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
+  /^(08...|28000|28P01|3D000|53...|55000|57P..|57014|40001|40P01|55P03|25006|25P03|CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
 
 /** The database is away, busy, read-only or gave up on a lock: nothing was written, try again later (503). */
 export function isUnavailable(error: unknown): boolean {

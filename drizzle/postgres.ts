@@ -86,6 +86,12 @@ const REPAIRS: Readonly<Record<string, readonly (readonly [string, string])[]>> 
       'incomings = null\n    clearImmediate(nextWriteTimer)\n',
       'incomings = null\n    clearImmediate(nextWriteTimer)\n    nextWriteTimer = chunk = null\n',
     ],
+    // Its last statement is kept beyond its end: a server that then refuses the next connection is taken to have answered
+    // that one, and the one that waits for the connection waits for ever.
+    [
+      '    closedTime = performance.now()\n',
+      '    query = results = errorResponse = null\n    result = new Result()\n    closedTime = performance.now()\n',
+    ],
     [
       '    if (stream)\n      return queryError(q, Errors.generic',
       `    if (!socket) {

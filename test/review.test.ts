@@ -477,3 +477,37 @@ t.test('O8: a transaction somebody broke and said nothing of is no commit', asyn
   await t.rejects(unit.finish('commit'), { code: '22012' });
   t.same(await db.$client`SELECT 1 FROM replay_detections`, []);
 });
+
+t.test(
+  'O8: a database that lets nobody in is 503 at once, however often it is tried, and back when it does',
+  async (t) => {
+    const app = await startApp(t, { LOG_LEVEL: 'silent' });
+    const client = await app.client({ grantTypes: ['client_credentials'], redirectUris: [] });
+    const { name, superuser } = app.database;
+    const admin = openPool(t, { ...superuser, database: 'postgres' }, 1);
+    const ask = async () => {
+      const body = { grant_type: 'client_credentials' };
+      const begun = performance.now();
+      const { status } = await tokenRequest(app.issuer, client, body);
+      return { status, quick: performance.now() - begun < 4000 };
+    };
+    const locks = [
+      ['CONNECTION LIMIT 0', 'CONNECTION LIMIT -1'],
+      ['ALLOW_CONNECTIONS false', 'ALLOW_CONNECTIONS true'],
+    ];
+    for (const [shut, open] of locks) {
+      await Promise.all(Array.from({ length: 5 }, ask));
+      await admin.$client.unsafe(`ALTER DATABASE "${name}" WITH ${shut}`);
+      await admin.$client`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${name}`;
+      // More often than the pool has connections: each of them has been refused, and has to be of use again.
+      for (let round = 0; round < 15; round++) t.same(await ask(), { status: 503, quick: true }, shut);
+      const many = await Promise.all(Array.from({ length: 30 }, ask));
+      t.ok(
+        many.every(({ status, quick }) => status === 503 && quick),
+        `${shut}, many at once`,
+      );
+      await admin.$client.unsafe(`ALTER DATABASE "${name}" WITH ${open}`);
+      t.same(await ask(), { status: 200, quick: true }, open as string);
+    }
+  },
+);
