@@ -65,9 +65,17 @@ export async function withPassword(
   }
   await lockouts.giveBack(op, reservation);
   if (checked.outdated && account.passwordHash !== null) {
-    const fresh = await passwords.hash(password);
+    const fresh = await passwords.hash(password).catch(whenBusy);
+    // The old one serves until the next sign-in.
+    if (fresh === null) return;
     await rehash(actingAs(op, 'account', account.id), account.id, account.passwordHash, fresh);
   }
+}
+
+/** The person has signed in by now: a full queue is no reason to refuse them. */
+function whenBusy(error: unknown): null {
+  if (error instanceof Problem && error.code === 'server.busy') return null;
+  throw error;
 }
 
 /** False: disabled, or the password changed, while the hash was computed. */

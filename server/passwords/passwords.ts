@@ -8,7 +8,10 @@ import type { Config } from '../../config/options.ts';
 import { Problem } from '../lib/problems.ts';
 import { type Argon2, type Implementation, loadArgon2 } from './argon2.ts';
 import { fold, isListed } from './breached.ts';
+import { isForeign, verifyForeign } from './foreign.ts';
 import { contextWords, isGuessable, without } from './guessable.ts';
+
+export { readForeign } from './foreign.ts';
 
 /** In characters (code points), after NFC. Everyone may use this many, and nobody more. */
 const MAX_LENGTH = 256;
@@ -38,9 +41,11 @@ export interface Passwords {
   hash(password: string): Promise<string>;
   /**
    * Null (no such account, or one without a password) costs the same and is never ok. `outdated`: the password should
-   * be hashed anew with today's parameters. Throws password.tooLong, and server.busy when the queue is full.
+   * be hashed anew with today's parameters. A wrong one against an outdated hash costs a hash of today beside, so that
+   * it is never answered sooner than for a name nobody has. Throws password.tooLong, and server.busy when the queue is
+   * full.
    */
-  verify(phc: string | null, password: string): Promise<{ ok: boolean; outdated: boolean }>;
+  verify(stored: string | null, password: string): Promise<{ ok: boolean; outdated: boolean }>;
   /** Throws a Problem `password.…` that says what to change. */
   check(password: string, about: AboutPerson): void;
   stats(): QueueStats;
@@ -90,11 +95,18 @@ export function createPasswords(
       return queue.run(() => argon2.hash(normal, parameters));
     },
 
-    async verify(phc, password) {
+    async verify(stored, password) {
       const normal = admit(password);
-      const usable = phc !== null && PHC.test(phc);
-      const right = await queue.run(() => argon2.verify(usable ? phc : nobodys, normal));
-      return { ok: usable && right, outdated: usable && !phc.startsWith(current) };
+      const foreign = stored !== null && isForeign(stored);
+      const usable = stored !== null && (foreign || PHC.test(stored));
+      const outdated = usable && !stored.startsWith(current);
+      const ok = await queue.run(async () => {
+        if (!outdated) return argon2.verify(usable ? stored : nobodys, normal);
+        const right = await (foreign ? verifyForeign(stored, password) : argon2.verify(stored, normal));
+        if (!right) await argon2.verify(nobodys, normal);
+        return right;
+      });
+      return { ok: usable && ok, outdated };
     },
 
     check(password, about) {
