@@ -21,13 +21,14 @@ import { create as createResource } from '../server/resources/resources.ts';
 import {
   authorizePath,
   complete,
+  PASSWORD,
   pkce,
   type Running,
   startApp,
   type TestClient,
   tokens,
 } from './harness/app.ts';
-import { atOnce, codeFor, type Fleet, redeem, startFleet, tally } from './harness/fleet.ts';
+import { atOnce, codeFor, cookieHeader, type Fleet, redeem, startFleet, tally } from './harness/fleet.ts';
 
 const LONG = Boolean(process.env.LONG);
 const ROUNDS = LONG ? 200 : 20;
@@ -869,6 +870,49 @@ t.test('one database, two processes', async (t) => {
       });
       t.equal(codes.length, 1, `round ${round}: ${tally(answers.map(({ status }) => status))}`);
       t.ok(answers.every(({ status }) => status < 500));
+      const won = await redeem(fleet.at(round), client, {
+        code: codes[0] as string,
+        verifier: proof.verifier,
+      });
+      t.equal(won.status, 200);
+    }
+  });
+
+  await t.test('P4: of many people who sign in by one pushed request at once, one gets a code', async (t) => {
+    const client = await fleet.client({ firstParty: true });
+    const people = await Promise.all(Array.from({ length: 8 }, () => fleet.person()));
+    for (let round = 0; round < Math.ceil(ROUNDS / 5); round++) {
+      const proof = pkce();
+      const params = Object.fromEntries(new URL(authorizePath(client, proof), url).searchParams);
+      const pushed = await fleet.at(round).ask('/oauth2/par', { headers: basic(client), body: params });
+      const { request_uri } = JSON.parse(pushed.body) as { request_uri: string };
+      const path = `/oauth2/authorize?${new URLSearchParams({ client_id: client.id, request_uri })}`;
+      const waiting = await Promise.all(
+        people.map(async (person) => {
+          const browser = fleet.browser();
+          const form = await browser.follow(await browser.get(path));
+          const fields = { email: person.email, password: PASSWORD };
+          const proved = await browser.submit(form, /\/password$/, fields);
+          const { location } = await browser.get(proved.location ?? '');
+          return { browser, resume: new URL(location ?? '', url).pathname };
+        }),
+      );
+      const answers = await atOnce(waiting.length, (turn) => {
+        const { browser, resume } = waiting[turn] as (typeof waiting)[number];
+        return fleet
+          .at(turn)
+          .ask(resume, { headers: { accept: 'text/html', cookie: cookieHeader(browser, resume) } });
+      });
+      const codes = answers.flatMap(({ headers }) => {
+        const code = URL.parse(String(headers.location ?? ''))?.searchParams.get('code');
+        return code ? [code] : [];
+      });
+      t.equal(codes.length, 1, `round ${round}: ${tally(answers.map(({ status }) => status))}`);
+      const lost = answers.filter(({ headers }) => !/[?&]code=/.test(String(headers.location ?? '')));
+      for (const { status, headers, body } of lost) {
+        t.ok(status < 500, `${status}`);
+        t.match(String(headers.location ?? body), /invalid_request_uri|already used/);
+      }
       const won = await redeem(fleet.at(round), client, {
         code: codes[0] as string,
         verifier: proof.verifier,
