@@ -2,6 +2,7 @@
 // at once, text that no database stores inside what is signed or encoded, endings that nobody was there to note.
 import t from 'tap';
 import { closeDatabase, type Database, openDatabase } from '../drizzle/database.ts';
+import { disable } from '../server/accounts/accounts.ts';
 import { DEVICE_CODE, type NewClient } from '../server/clients/clients.ts';
 import { sha256 } from '../server/lib/secrets.ts';
 import { purge } from '../server/oidc/jobs.ts';
@@ -225,6 +226,64 @@ t.test('one server', async (t) => {
     const page = await browser.submit(logout, /confirm$/, { logout: 'yes' });
     t.equal(page.status, 400);
     t.match(page.body, /href="\//, 'with a way on');
+  });
+
+  const held = async (
+    lock: (sql: Database['$client']) => Promise<unknown>,
+    during: (db: Database) => Promise<void>,
+  ) => {
+    const settings = { poolSize: 3, statementTimeout: 10, lockTimeout: 10 };
+    const db = openDatabase(app.database.app, settings, 'test locks');
+    try {
+      await db.$client.begin(async (sql) => {
+        await lock(sql as unknown as Database['$client']);
+        await during(db);
+      });
+    } finally {
+      await closeDatabase(db);
+    }
+  };
+  const deadlocks = async () => {
+    const [row] = await app.db.$client<{ n: number }[]>`
+      SELECT deadlocks::int AS n FROM pg_stat_database WHERE datname = current_database()`;
+    return row?.n;
+  };
+
+  await t.test('A13 A16: disabling, a consent and a sign-in at the same moment', async (t) => {
+    const client = await app.client();
+    const pat = await app.person();
+    await tokens(app, client, pat, { scope: 'openid' });
+    const [signing, consenting] = [app.visitor(), app.visitor()];
+    const way = (browser: Visitor, scope: string) => browser.get(authorizePath(client, pkce(), { scope }));
+    const form = { email: pat.email, password: PASSWORD };
+    const asked = await consenting.follow(await way(consenting, 'openid email'));
+    const consent = await consenting.follow(await consenting.submit(asked, /\/password$/, form));
+    const login = await signing.follow(await way(signing, 'openid'));
+    const posted = await signing.submit(login, /\/password$/, form);
+    const answered = await signing.get(posted.location as string);
+    t.match(answered.location, '/oauth2/authorize/');
+    let all: Promise<[Page, Page, unknown]> | undefined;
+    await held(
+      (sql) => sql`SELECT 1 FROM accounts WHERE id = ${pat.id} FOR UPDATE`,
+      async (db) => {
+        const ended = disable(app.op(), pat.id);
+        await waiting(db, 1);
+        const allowed = consenting.submit(consent, /^\/consent\/[^/]+$/, { decision: 'allow' });
+        await waiting(db, 2);
+        const resumed = signing.get(answered.location as string);
+        await waiting(db, 3);
+        all = Promise.all([allowed, resumed, ended]);
+      },
+    );
+    const [allowed, resumed] = (await all) as [Page, Page, unknown];
+    t.ok(allowed.status < 500, `consent ${allowed.status}`);
+    t.ok(resumed.status < 500, `resume ${resumed.status}`);
+    t.equal(await deadlocks(), 0);
+    for (const browser of [signing, consenting])
+      t.match(
+        (await browser.get(authorizePath(client, pkce(), { prompt: 'none' }))).location,
+        /error=login_required/,
+      );
   });
 
   await t.test(
