@@ -57,6 +57,41 @@ function addressOf(value: unknown): AddressClaim | undefined {
   return known.length > 0 ? (Object.fromEntries(known) as AddressClaim) : undefined;
 }
 
+const TEXT_LENGTH = 1000;
+const isShort = (value: unknown): boolean => isText(value) && value.length <= TEXT_LENGTH;
+const isWebAddress = (value: string): boolean => /^https?:\/\//i.test(value) && URL.canParse(value);
+
+/** What a claim must look like beside being a short text: apps make links of the first three. */
+const shapes: Readonly<Record<string, (value: string) => boolean>> = {
+  profile: isWebAddress,
+  picture: isWebAddress,
+  website: isWebAddress,
+  birthdate: (value) => /^\d{4}(?:-\d\d-\d\d)?$/.test(value),
+  locale: (value) => /^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$/.test(value),
+};
+
+/** What is wrong with claims that are to be stored, in words; null: nothing. */
+export function checkClaims(claims: unknown): string | null {
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return 'are no object';
+  for (const [name, value] of Object.entries(claims)) {
+    if (name === 'phone_number_verified') {
+      if (typeof value !== 'boolean') return 'have a phone_number_verified that is neither true nor false';
+    } else if (name === 'address') {
+      if (!addressOf(value)) return `have an address that is no object of ${addressParts.join(', ')}`;
+      const odd = Object.entries(value as object).find(
+        ([part, text]) => !(addressParts as readonly string[]).includes(part) || !isShort(text),
+      );
+      if (odd) return `have an address with something else than ${addressParts.join(', ')} as texts`;
+    } else if (name === 'phone_number' || (profileTexts as readonly string[]).includes(name)) {
+      if (!isShort(value)) return `have a ${name} that is no text of 1 to ${TEXT_LENGTH} characters`;
+      if (shapes[name]?.(value as string) === false) return `have a ${name} of another form`;
+    } else {
+      return `may hold ${[...profileTexts, 'phone_number', 'phone_number_verified', 'address'].join(', ')}, and nothing else`;
+    }
+  }
+  return null;
+}
+
 /** What claims are made of. */
 export type Described = Pick<Account, 'id' | 'email' | 'emailVerifiedAt' | 'name' | 'claims' | 'updatedAt'>;
 
