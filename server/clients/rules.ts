@@ -5,6 +5,7 @@ import { createPublicKey, randomUUIDv7 } from 'node:crypto';
 import type { clients } from '../../drizzle/schema/clients.ts';
 import { Problem } from '../lib/problems.ts';
 import { isScope, SCOPES } from '../lib/scopes.ts';
+import { isName } from '../lib/text.ts';
 
 type ClientRow = typeof clients.$inferSelect;
 
@@ -146,9 +147,11 @@ function checkKeys(
       details.jwks = 'is an object with a member keys of 1 to 20 public keys';
     else {
       const at = jwks.keys.findIndex((jwk) => keyFault(jwk) !== null);
-      const kids = jwks.keys.map(({ kid }) => kid).filter((kid) => kid !== undefined);
       if (at >= 0) details.jwks = `key ${at + 1} ${keyFault(jwks.keys[at] as Record<string, unknown>)}`;
-      else if (new Set(kids).size !== kids.length) details.jwks = 'has the same kid twice';
+      else {
+        const kids = jwks.keys.map(({ kid }) => kid).filter((kid) => kid !== undefined);
+        if (new Set(kids).size !== kids.length) details.jwks = 'has the same kid twice';
+      }
     }
   }
   const keys = jwks !== null || row.jwksUri !== null;
@@ -210,8 +213,8 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
     defaultMaxAge: input.defaultMaxAge ?? null,
   };
 
-  if (row.name.length === 0 || row.name.length > 100 || CONTROL.test(row.name))
-    details.name = 'needs 1 to 100 characters';
+  if (row.name.length > 100 || !isName(row.name))
+    details.name = 'needs 1 to 100 characters, none of which is a control character or turns text round';
   if (!/^[A-Za-z0-9._~-]{3,100}$/.test(row.id))
     details.client_id = 'may have letters, digits and . _ ~ - (3 to 100 of them)';
 

@@ -5,6 +5,10 @@ import { Problem } from './problems.ts';
 /** No U+0000 and no lone surrogate. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 
+/** Can stand for somebody on a page: something of it is seen, and it neither ends the line nor turns text round. */
+export const isName = (text: string): boolean =>
+  /[\p{L}\p{N}\p{P}\p{S}]/u.test(text) && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text);
+
 const DEEPEST = 32;
 const MOST_KEYS = 2000;
 const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);

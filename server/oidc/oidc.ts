@@ -12,6 +12,7 @@ import { deviceEndPage } from '../../views/device.ts';
 import { expiredPage, problemPage } from '../../views/problem.ts';
 import { en } from '../../views/words.ts';
 import { signOutEverywhere } from '../accounts/accounts.ts';
+import { tellTokenReused } from '../accounts/notices.ts';
 import { entry } from '../audit/audit.ts';
 import type { ClientRow, KnownClients } from '../clients/clients.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -29,6 +30,7 @@ import type { KnownResources } from '../resources/resources.ts';
 import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
 import { createAdapter } from './adapter.ts';
 import { addInterval } from './device.ts';
+import { fetchSeldom } from './fetched.ts';
 import { beginAgain, InteractionOver, load } from './interactions.ts';
 import { letInOrigin } from './origins.ts';
 import {
@@ -132,8 +134,10 @@ export function createOidc({
   browser,
   log,
   egress,
+  mail,
 }: OidcParts) {
   const subjects = createSubjects();
+  const fetchKeys = fetchSeldom(egress.fetch);
   const adapter = createAdapter({ clients, lockouts, config });
   const issuer = new URL(config.server.issuer);
   let current: Generation | null = null;
@@ -207,9 +211,11 @@ export function createOidc({
       entry('token.reused', about, { kind: reuse.kind, ended: whole ? 'account' : 'family' }),
     );
     await unit.writing();
-    if (!whole) return;
-    const by = { kind: 'client' as const, id: reuse.clientId, request: unit.facts };
-    await signOutEverywhere({ ...unit.op(), by }, reuse.accountId, 'reuse');
+    const op = { ...unit.op(), by: { kind: 'client' as const, id: reuse.clientId, request: unit.facts } };
+    if (whole) await signOutEverywhere(op, reuse.accountId, 'reuse');
+    if (reuse.kind !== 'refresh') return;
+    const app = (await clients.find(reuse.clientId, op.db))?.row.name ?? null;
+    await tellTokenReused(op, mail, reuse.accountId, { app, ended: whole ? 'account' : 'family' });
   }
 
   /** The sessions this request ended, and the app of one that another request was ending meanwhile. */
@@ -407,7 +413,7 @@ export function createOidc({
         keySet,
         beforeClientSecret,
         renderError,
-        fetch: egress.fetch,
+        fetch: fetchKeys,
         subjects,
       });
       provider.use(around as Parameters<Provider['use']>[0]);

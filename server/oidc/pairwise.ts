@@ -3,17 +3,22 @@
 import { createHmac } from 'node:crypto';
 
 /** What a stored client and the library's have in common. */
-interface Subscriber {
+export interface Subscriber {
   subjectType?: string | null;
   sectorIdentifierUri?: string | null | undefined;
   redirectUris?: readonly string[] | undefined;
 }
 
-function sectorOf({ sectorIdentifierUri, redirectUris }: Subscriber): string {
-  const host = URL.parse(sectorIdentifierUri ?? redirectUris?.[0] ?? '')?.host;
-  if (!host) throw new Error('a pairwise client without a sector');
-  return host;
-}
+const sectorOf = ({ sectorIdentifierUri, redirectUris }: Subscriber): string | undefined =>
+  URL.parse(sectorIdentifierUri ?? redirectUris?.[0] ?? '')?.host;
+
+/**
+ * Whether an app that changes itself would know people by other subs than before, with the tokens it has: those of a sector
+ * that is not its own, for nothing but its redirect URIs says which is.
+ */
+export const knowsByOthers = (before: Subscriber, after: Subscriber): boolean =>
+  after.subjectType === 'pairwise' &&
+  (before.subjectType !== 'pairwise' || sectorOf(before) !== sectorOf(after));
 
 export interface Subjects {
   /** Before the first request: the secret of which pairwise subjects are made. */
@@ -31,6 +36,7 @@ export function createSubjects(): Subjects {
       if (client.subjectType !== 'pairwise') return accountId;
       if (!secret) throw new Error('the secret of pairwise subjects is not known yet');
       const sector = sectorOf(client);
+      if (!sector) throw new Error('a pairwise client without a sector');
       // The length keeps the parts apart, whatever they contain (R54).
       return createHmac('sha256', secret)
         .update(`${Buffer.byteLength(sector)}:${sector}${accountId}`)

@@ -180,6 +180,15 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
       ) {
         throw new errors.InvalidRequest('nonce is required');
       }
+      // A claim asked for by itself is of a scope like any other: what the app may not have, it may not have so either.
+      const may = client.scope?.split(' ') ?? [];
+      for (const [scope, names] of Object.entries(claimsByScope)) {
+        const strange = (names as readonly string[]).find((name) => ctx.oidc.requestParamClaims.has(name));
+        if (strange !== undefined && !may.includes(scope))
+          throw new errors.InvalidRequest(
+            `claims: ${strange} is of the scope ${scope}, which this client may not ask for`,
+          );
+      }
       // acr_values is only a wish to the library (R45); here one that cannot be met is an error.
       const acrs = typeof params.acr_values === 'string' ? params.acr_values.split(' ') : [];
       if (acrs.length > 0 && !acrs.includes(ACR_PASSWORD)) {
@@ -223,6 +232,17 @@ function policy(config: Config): interactionPolicy.DefaultPolicy {
   consent.checks.add(
     new Check('api_not_granted', 'requested resource not granted', 'consent_required', ({ oidc }) =>
       Object.keys(oidc.resourceServers ?? {}).some((id) => oidc.grant?.resources?.[id] === undefined)
+        ? Check.REQUEST_PROMPT
+        : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
+  // Of a public app on the person's own machine nobody knows who listens there. While developing, everything is there.
+  consent.checks.add(
+    new Check('loopback', 'whoever listens on the machine gets the answer', 'interaction_required', (ctx) =>
+      config.server.issuer.startsWith('https:') &&
+      ctx.oidc.client?.clientAuthMethod === 'none' &&
+      String(ctx.oidc.params?.redirect_uri).startsWith('http:') &&
+      !ctx.oidc.result?.consent
         ? Check.REQUEST_PROMPT
         : Check.NO_NEED_TO_PROMPT,
     ),

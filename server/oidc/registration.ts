@@ -36,6 +36,7 @@ import { isStandard } from '../lib/scopes.ts';
 import { rejectText } from '../lib/text.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
 import { metadataOf } from './metadata.ts';
+import { knowsByOthers } from './pairwise.ts';
 
 export const REGISTRATION = '/oauth2/register';
 
@@ -132,6 +133,11 @@ function inputOf(body: Body, right: Right): NewClient {
 
 /** What an app cannot say of itself stays what an operator made it. */
 function kept(before: ClientRow, input: NewClient): NewClient {
+  if (knowsByOthers(before, input))
+    throw invalid(
+      'subject_type',
+      'cannot become pairwise, nor a pairwise app move to another host: register a new app',
+    );
   const api = before.scopes.filter((scope) => !isStandard(scope));
   return {
     ...input,

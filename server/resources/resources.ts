@@ -9,6 +9,7 @@ import { createKnown, type Known } from '../lib/known.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { isScope, isStandard } from '../lib/scopes.ts';
+import { isName } from '../lib/text.ts';
 
 export type ResourceRow = typeof resources.$inferSelect;
 
@@ -37,7 +38,6 @@ const LONGEST_OPAQUE = 86_400;
 const FORMATS = ['jwt', 'opaque'] as const;
 export const RESOURCE_ALGS = ['ES256', 'RS256', 'EdDSA'] as const;
 
-const CONTROL = /[\p{Cc}\p{Cs}]/u;
 const quoted = (text: string) => JSON.stringify(text.slice(0, 200));
 
 /** What is wrong with a resource indicator, in a developer's words; null when nothing is. */
@@ -71,8 +71,8 @@ function checked(input: NewResource) {
   };
   const fault = indicatorFault(row.id);
   if (fault) details.resource = `${quoted(row.id)} ${fault}`;
-  if (row.name.length === 0 || row.name.length > 100 || CONTROL.test(row.name))
-    details.name = 'needs 1 to 100 characters';
+  if (row.name.length > 100 || !isName(row.name))
+    details.name = 'needs 1 to 100 characters, none of which is a control character or turns text round';
   if (row.scopes.length > 100) details.scopes = 'has more than 100';
   if (new Set(row.scopes).size !== row.scopes.length) details.scopes = 'has the same one twice';
   for (const scope of row.scopes) {
