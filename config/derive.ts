@@ -111,9 +111,9 @@ per line, newest first, readable by their owner only. Back them up, apart from t
 every replica is given the same keys; make each with \`openssl rand -base64 32\`. A replica with other keys than the
 database was written with is refused.
 
-To change a key while replicas run: first add the new key at the *end* of the list everywhere, so that every replica can
-open what it seals; then move it to the front everywhere. Keep the old encryption key until everything is sealed anew,
-the old cookie key for \`SESSION_MAX_AGE\`.
+To change a key while replicas run, first add the new key at the *end* of the list everywhere, so that every replica can
+open what it seals; then move it to the front everywhere. The old encryption key is needed until \`gatehouse secrets rotate\`
+has sealed everything anew, the old cookie key for \`SESSION_MAX_AGE\`: [operating.md](operating.md#new-encryption-keys).
 
 ## Settings
 
