@@ -41,7 +41,7 @@ const register = (app: Running, metadata: unknown, token: string | null = null) 
   send(`${app.issuer}/oauth2/register`, 'POST', token, metadata);
 
 t.test('apps that registered themselves', async (t) => {
-  const app = await startApp(t, { DYNAMIC_REGISTRATION: 'open', DYNAMIC_REGISTRATION_PER_ADDRESS: '10000' });
+  const app = await startApp(t, { DYNAMIC_REGISTRATION: 'open', DYNAMIC_REGISTRATION_LIMIT: '10000' });
   const person = await app.person();
   const initial = async () => (await createToken(app.op(), { uses: 1, ttl: 3600, note: null })).value;
   const subOf = async (token: string | undefined) =>
@@ -254,6 +254,26 @@ t.test('apps that registered themselves', async (t) => {
       [],
     );
     t.notOk(app.lines.some((line) => line.includes(token) || line.includes(mine)));
+  });
+
+  await t.test('P5: R55: an app has other servers asked as seldom by changing as by coming', async (t) => {
+    const slow = await startApp(t, { DYNAMIC_REGISTRATION: 'open', DYNAMIC_REGISTRATION_LIMIT: '5' });
+    const made = await register(slow, { redirect_uris: [CALLBACK] });
+    const came: number[] = [];
+    for (let turn = 0; turn < 8; turn++) {
+      const changed = await send(
+        String(made.body.registration_client_uri),
+        'PUT',
+        String(made.body.registration_access_token),
+        {
+          client_id: made.body.client_id,
+          redirect_uris: [CALLBACK],
+          sector_identifier_uri: 'https://127.0.0.1:1/sector.json',
+        },
+      );
+      came.push(changed.status);
+    }
+    t.same(came, [400, 400, 400, 400, 429, 429, 429, 429]);
   });
 
   await t.test('P5: P9: a name cannot turn round the text of the page', async (t) => {

@@ -14,11 +14,11 @@ interface Answer {
   body: ArrayBuffer;
 }
 
-export function fetchSeldom(fetch: Egress['fetch']): Egress['fetch'] {
+export function fetchSeldom(egress: Pick<Egress, 'fetch'>): Egress['fetch'] {
   const asked = new Map<string, { at: number; answer: Promise<Answer> }>();
 
   async function ask(...request: Parameters<Egress['fetch']>): Promise<Answer> {
-    const response = await fetch(...request);
+    const response = await egress.fetch(...request);
     return { status: response.status, headers: response.headers, body: await response.arrayBuffer() };
   }
 

@@ -25,6 +25,7 @@ import { actingAs, type By, type Op } from '../lib/op.ts';
 import { Problem, problems } from '../lib/problems.ts';
 import { sha256 } from '../lib/secrets.ts';
 import type { Lockouts } from '../lockouts/lockouts.ts';
+import type { Mail } from '../mail/mail.ts';
 import type { Refusals, Seen } from '../refusals/refusals.ts';
 import type { KnownResources } from '../resources/resources.ts';
 import { noteEnded, tellOfEnded } from '../sessions/sessions.ts';
@@ -59,6 +60,7 @@ export interface OidcParts {
   browser: Browser;
   log: Log;
   egress: Pick<Egress, 'fetch' | 'request'>;
+  mail: Pick<Mail, 'send'>;
 }
 
 /** The person behind a request, by the session cookie. */
@@ -137,7 +139,7 @@ export function createOidc({
   mail,
 }: OidcParts) {
   const subjects = createSubjects();
-  const fetchKeys = fetchSeldom(egress.fetch);
+  const fetchKeys = fetchSeldom(egress);
   const adapter = createAdapter({ clients, lockouts, config });
   const issuer = new URL(config.server.issuer);
   let current: Generation | null = null;

@@ -240,6 +240,11 @@ export function registrationRoutes(app: FastifyInstance, parts: RegistrationPart
     registration_client_uri: `${issuer}${REGISTRATION}/${client.id}`,
   });
 
+  async function count(op: Op): Promise<void> {
+    const counted = await lockouts.reserveRegistration(op, op.by.request?.address ?? '', perAddress);
+    if (!counted.allowed) throw new Problem('request.tooMany', { retryAfter: counted.retryAfter });
+  }
+
   /** By what right a stranger asks; without a token their address is counted. */
   async function admit(op: Op, request: FastifyRequest): Promise<string | null> {
     const token = bearer(request);
@@ -247,8 +252,7 @@ export function registrationRoutes(app: FastifyInstance, parts: RegistrationPart
       await checkInitial(op, token ?? '');
       return token;
     }
-    const counted = await lockouts.reserveRegistration(op, op.by.request?.address ?? '', perAddress);
-    if (!counted.allowed) throw new Problem('request.tooMany', { retryAfter: counted.retryAfter });
+    await count(op);
     return null;
   }
 
@@ -315,7 +319,11 @@ export function registrationRoutes(app: FastifyInstance, parts: RegistrationPart
       if (body.client_secret !== undefined && !(await hasSecret(mine.op, mine.clientId, body.client_secret)))
         throw invalid('client_secret', 'is not that of this app');
       const input = inputOf(body, mine.right);
-      await judge(kept(mine.client, input));
+      const next = kept(mine.client, input);
+      // A change that fails costs nothing: else a stranger would have any address asked as often as he likes.
+      const elsewhere = (next.sectorIdentifierUri ?? null) !== mine.client.sectorIdentifierUri;
+      if (mine.right === 'open' && next.sectorIdentifierUri && elsewhere) await count(mine.op);
+      await judge(next);
       return answer(await reregister(mine.op, mine, mine.token, (before) => kept(before, input)));
     });
 
