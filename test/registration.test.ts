@@ -1,8 +1,10 @@
 // Apps that register themselves: by openid-client 6 and by strangers who want more than they may have. Then the tokens
 // that let them in, fifty times at once on two processes. LONG=1: 200 rounds.
+import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import fc from 'fast-check';
 import { exportJWK, generateKeyPair } from 'jose';
 import * as oidc from 'openid-client';
 import t, { type Test } from 'tap';
@@ -351,6 +353,57 @@ t.test('with a token of the operator', async (t) => {
       201,
       'none of it cost the use',
     );
+  });
+
+  await t.test('ATK-A020: P5: whatever is said of an app, the answer is never a fault', async (t) => {
+    const { value } = await createToken(app.op(), { ...hour, uses: null });
+    const made = await register(app, { redirect_uris: [CALLBACK] }, value);
+    const names = [...Object.keys(resent(made)), 'jwks', 'jwks_uri', 'contacts', 'scope', 'response_types'];
+    const words = [
+      'openid',
+      'ES256',
+      'pairwise',
+      'private_key_jwt',
+      'none',
+      'native',
+      'client_credentials',
+      CALLBACK,
+      'http://[::1',
+    ];
+    const leaf = fc.oneof(
+      fc.constantFrom(...words),
+      fc.string({ unit: 'binary' }),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+    );
+    const anything = fc.oneof(leaf, fc.array(leaf, { maxLength: 3 }), fc.jsonValue({ maxDepth: 3 }));
+    const metadata = fc.dictionary(fc.constantFrom(...names), anything, { maxKeys: 6 });
+    let token = tokenOf(made);
+    let taken = 0;
+    await fc.assert(
+      fc.asyncProperty(metadata, fc.boolean(), async (said, whole) => {
+        const body = { ...(whole ? { redirect_uris: [CALLBACK] } : {}), ...said };
+        const created = await register(app, body, value);
+        assert.ok([201, 400].includes(created.status), `${created.status} ${JSON.stringify(created.body)}`);
+        assert.equal(typeof (created.body.error ?? created.body.client_id), 'string');
+        const changed = await send(uriOf(made), 'PUT', token, { ...body, client_id: made.body.client_id });
+        assert.ok([200, 400].includes(changed.status), `${changed.status} ${JSON.stringify(changed.body)}`);
+        if (changed.status === 200) token = tokenOf(changed);
+        // What was taken, the library takes too: the app can begin a sign-in, or is told why not.
+        if (created.status !== 201) return;
+        taken++;
+        const query = new URLSearchParams({
+          client_id: String(created.body.client_id),
+          response_type: 'code',
+          scope: 'openid',
+        });
+        const { status } = await app.visitor().get(`/oauth2/authorize?${query}`);
+        assert.ok(status < 500, `an app that was taken fails: ${status}`);
+      }),
+      { numRuns: LONG ? 2000 : 200 },
+    );
+    t.ok(taken > 10, `${taken} were taken`);
   });
 
   await t.test('P5: R22: nothing an operator decides is for the app to say, now or later', async (t) => {
