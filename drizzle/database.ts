@@ -84,7 +84,8 @@ export interface OpenTransaction {
   db: Database;
   /** Resolves when PostgreSQL has acknowledged the commit; rejects when it has not. */
   commit(): Promise<void>;
-  rollback(): Promise<void>;
+  /** `why`: the fault that leads to it. Answers the one behind it where that says no more than "aborted" (25P02). */
+  rollback(why?: unknown): Promise<unknown>;
 }
 
 /**
@@ -106,14 +107,20 @@ export async function openTransaction(db: Database): Promise<OpenTransaction> {
       ending.resolve();
       await done;
     },
-    rollback: async () => {
+    rollback: async (why) => {
       // Made here: an error takes its stack along, which is dear for something every transaction would have and few need.
-      const abandoned = new Error('rolled back');
+      const late = faultCode(why) === '25P02';
+      const abandoned = late ? why : new Error('rolled back');
       ending.reject(abandoned);
-      await done.catch((error) => {
-        // Without a connection there is nothing left to roll back.
-        if (error !== abandoned && !isUnavailable(error)) throw error;
-      });
+      // Of an aborted transaction postgres.js answers what aborted it; without a connection nothing is left to roll back.
+      return done.then(
+        () => why,
+        (error) => {
+          if (error === abandoned) return why;
+          if (!late && !isUnavailable(error)) throw error;
+          return late ? error : why;
+        },
+      );
     },
   };
 }

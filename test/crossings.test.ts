@@ -28,6 +28,7 @@ t.test('one server', async (t) => {
   const app = await startApp(t, {
     DEVICE_POLL_INTERVAL: '1',
     PAGE_RATE_LIMIT: '0',
+    DATABASE_LOCK_TIMEOUT: '2',
     SESSION_EXPIRE_INTERVAL: '3600',
     PURGE_INTERVAL: '3600',
   });
@@ -248,6 +249,24 @@ t.test('one server', async (t) => {
       SELECT deadlocks::int AS n FROM pg_stat_database WHERE datname = current_database()`;
     return row?.n;
   };
+
+  await t.test('O8: a lock that is not to be had in time is 503, whoever asked for it', async (t) => {
+    const client = await app.client();
+    const { browser, body } = await tokens(app, client, person, { scope: 'openid' });
+    t.ok(body.access_token);
+    const consent = `gatehouse.consent.${person.id}.${client.id}`;
+    await held(
+      (sql) => sql`SELECT pg_advisory_xact_lock(hashtextextended(${consent}, 0))`,
+      async () => {
+        const page = await browser.get(authorizePath(client, pkce(), { scope: 'openid email' }));
+        t.equal(page.status, 503);
+        t.ok(Number(page.headers.get('retry-after')) > 0);
+      },
+    );
+    const said = app.lines.find((line) => line.includes('"55P03"'));
+    t.ok(said, 'the log says what it was');
+    t.same(faults(), []);
+  });
 
   await t.test('A13 A16: disabling, a consent and a sign-in at the same moment', async (t) => {
     const client = await app.client();

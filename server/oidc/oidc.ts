@@ -256,11 +256,12 @@ export function createOidc({
       // Some browser clients choke on an empty text/plain; RFC 7009 asks for no content at all.
       if (ctx.oidc.route === 'revocation' && ctx.status === 200) ctx.remove('Content-Type');
     } catch (fault) {
-      await unit
-        .finish('rollback')
-        .catch((error) => log.warn({ err: error, requestId: unit.facts.id }, 'rollback failed'));
+      const cause = await unit.finish('rollback', fault).catch((error) => {
+        log.warn({ err: error, requestId: unit.facts.id }, 'rollback failed');
+        return fault;
+      });
       await letInOrigin(ctx, null);
-      answerFault(ctx, unit, fault);
+      answerFault(ctx, unit, cause);
     }
   }
 

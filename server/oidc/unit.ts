@@ -73,8 +73,11 @@ export interface Unit {
   retryAfter: number | null;
   /** Why the library answered server_error. */
   fault: unknown;
-  /** A commit rejects with the first fault of what was sent, and then nothing of the transaction is left. */
-  finish(outcome: 'commit' | 'rollback'): Promise<void>;
+  /**
+   * A commit rejects with the first fault of what was sent, and then nothing of the transaction is left. A rollback answers
+   * what is behind `why`.
+   */
+  finish(outcome: 'commit' | 'rollback', why?: unknown): Promise<unknown>;
 }
 
 const current = new AsyncLocalStorage<Unit>();
@@ -137,8 +140,8 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
     reuse: null,
     retryAfter: null,
     fault: null,
-    async finish(outcome) {
-      if (finished) return;
+    async finish(outcome, why) {
+      if (finished) return why;
       finished = true;
       if (opening) open = await opening.catch(() => null);
       // What was sent has reached the connection once these callbacks have run: nothing may do so after the end, when the
@@ -146,7 +149,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
       await new Promise<void>((resume) => process.nextTick(resume));
       if (outcome === 'rollback') {
         await Promise.allSettled(sent);
-        return open?.rollback();
+        return open ? open.rollback(why) : why;
       }
       // The commit goes out behind them without waiting for their answers: of a transaction that one of them broke,
       // PostgreSQL makes a rollback. So the answers are looked at before the commit's own.
@@ -155,6 +158,7 @@ export function createUnit(pool: Database, facts: RequestFacts, browserHash: Buf
       if (fault) throw fault.reason;
       const swallowed = open && brokenBy(open.db);
       if (swallowed) throw swallowed;
+      return undefined;
     },
   };
   return unit;
