@@ -2,7 +2,8 @@
 // the embedded database.
 import type { Command } from 'commander';
 import { encryptionKeyFile, loadConfig, prependKey } from '../../config/load.ts';
-import { holders } from '../lib/canary.ts';
+import { inTransaction } from '../../drizzle/database.ts';
+import { holders, holdStarts } from '../lib/canary.ts';
 import { Problem } from '../lib/problems.ts';
 import { createKeyRing } from '../lib/seal.ts';
 import { keyAdvice, overview, rotate } from '../secrets/secrets.ts';
@@ -69,13 +70,17 @@ const newKey = () =>
       });
     }
     const path = encryptionKeyFile(config);
-    if ((await holders(op)).some(({ role }) => role === 'server')) {
-      throw new Problem('key.serverRuns', {
-        message:
-          'A server runs on this database, and could not read what commands seal by the new key. Stop it, make the key, start it again.',
-      });
-    }
-    const keys = prependKey(path, config.secrets.encryptionKeys);
+    const keys = await inTransaction(op, async (op) => {
+      // Whoever was faster has changed the file, or is connected.
+      await holdStarts(op);
+      if ((await holders(op)).some(({ role }) => role === 'server')) {
+        throw new Problem('key.serverRuns', {
+          message:
+            'A server runs on this database, and could not read what commands seal by the new key. Stop it, make the key, start it again.',
+        });
+      }
+      return prependKey(path, config.secrets.encryptionKeys);
+    });
     const { newestKeyId } = createKeyRing(keys);
     return {
       json: { file: path, key: newestKeyId, before: ring.keyIds },

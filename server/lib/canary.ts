@@ -14,7 +14,8 @@ import type { KeyRing } from './seal.ts';
 
 const SONG = 'gatehouse';
 const place = (name: string) => ({ table: 'canaries', column: 'sealed', row: name });
-const lock = (op: Op) =>
+/** Until the transaction ends no other process gets past its canary: it starts before or after. */
+export const holdStarts = (op: Op) =>
   op.db.$client`select pg_advisory_xact_lock(hashtextextended('gatehouse.canaries', 0))`;
 
 /** PostgreSQL cuts the name of a connection at 63 characters. */
@@ -48,7 +49,7 @@ export async function holders(op: Op): Promise<Holder[]> {
  */
 export async function checkCanary(op: Op, ring: KeyRing): Promise<void> {
   await inTransaction(op, async (op) => {
-    await lock(op);
+    await holdStarts(op);
     const found = await op.db.select().from(canaries);
     for (const { name, sealed } of found) {
       try {
@@ -80,7 +81,7 @@ export async function retireCanaries(
   ring: KeyRing,
   keysInUse: (op: Op) => Promise<ReadonlySet<string>>,
 ): Promise<string[]> {
-  await lock(op);
+  await holdStarts(op);
   const sealing = new Set((await holders(op)).map(({ keyIds }) => keyIds[0]));
   const idle = (await canaryKeys(op)).filter((name) => name !== ring.newestKeyId && !sealing.has(name));
   if (idle.length === 0) return [];
