@@ -226,7 +226,10 @@ t.test('one server', async (t) => {
     await browser.get('/device');
     const page = await browser.submit(logout, /confirm$/, { logout: 'yes' });
     t.equal(page.status, 400);
-    t.match(page.body, /href="\//, 'with a way on');
+    t.match(page.body, /href="\/oauth2\/logout"/, 'with the way to a form that is good');
+    t.notMatch(page.body, /xsrf/i);
+    const again = await browser.submit(await browser.get('/oauth2/logout'), /confirm$/, { logout: 'yes' });
+    t.equal(again.status, 303);
   });
 
   const held = async (

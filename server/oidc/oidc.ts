@@ -186,6 +186,14 @@ export function createOidc({
   ): Promise<void> {
     const unit = unitOf();
     ctx.type = 'html';
+    if (ctx.oidc.route === 'end_session_confirm') {
+      // The library knows one form per session: any page with one that was opened since has made this one worthless.
+      const code = 'request.formExpired';
+      const actions = [{ label: en.common.signOut, href: ROUTES.end_session }];
+      const { message } = problems[code];
+      ctx.body = String(problemPage({ code, message, requestId: unit.facts.id, actions }));
+      return;
+    }
     if (!(error instanceof errors.SessionNotFound)) {
       ctx.body = String(problemPage({ code: out.error, message: sentenceOf(out), requestId: unit.facts.id }));
       return;
