@@ -6,8 +6,9 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import t from 'tap';
-import { change } from '../server/clients/clients.ts';
+import { change, DEVICE_CODE, OWN_CLIENT } from '../server/clients/clients.ts';
 import { createToken } from '../server/clients/registration.ts';
+import { endApp } from '../server/consents/consents.ts';
 import { authorizePath, complete, pkce, type Running, startApp, tokens } from './harness/app.ts';
 import { type Visitor, visitor } from './harness/browser.ts';
 
@@ -418,4 +419,34 @@ t.test('R40: P9: a public app on the person’s own machine asks each time', asy
       if (asks) t.equal(again.get('error'), 'interaction_required', what);
     }
   }
+});
+
+t.test('P5: what could not work is refused when it is written', async (t) => {
+  const app = await startApp(t);
+  const { publicKey } = await generateKeyPair('ES256');
+  const device = {
+    grantTypes: [DEVICE_CODE],
+    redirectUris: [],
+    tokenEndpointAuthMethod: 'private_key_jwt' as const,
+    subjectType: 'pairwise' as const,
+    sectorIdentifierUri: 'https://rp.test/sector.json',
+  };
+  const says = { code: 'client.invalid' };
+  await t.rejects(app.client({ ...device, jwks: { keys: [{ ...(await exportJWK(publicKey)) }] } }), says);
+  await t.rejects(
+    app.client({ ...device, jwksUri: 'https://rp.test/jwks', sectorIdentifierUri: null }),
+    says,
+  );
+  const made = await app.client({ ...device, jwksUri: 'https://rp.test/jwks' });
+  const asked = await fetch(`${app.issuer}/oauth2/device_authorization`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: made.id, scope: 'openid' }),
+  });
+  t.equal(((await asked.json()) as { error: string }).error, 'invalid_client', 'the library takes the app');
+
+  await t.rejects(endApp(app.op(), OWN_CLIENT, 'cli'), says);
+  const person = await app.person();
+  const browser = app.visitor();
+  const { page } = await complete(browser, await browser.get('/account'), person);
+  t.match(page.body, person.email);
 });

@@ -171,6 +171,10 @@ export async function change(
 export async function remove(op: Op, id: string, by: 'app' | 'cli' | 'unused'): Promise<void> {
   if (id === OWN_CLIENT)
     throw new Problem('client.invalid', { message: 'The account pages are this app: it stays.' });
+  // The account pages could sign nobody in until the next start.
+  if (id === OWN_CLIENT) {
+    throw new Problem('client.invalid', { message: 'The app of the account pages cannot be removed.' });
+  }
   await inTransaction(op, async (op) => {
     const gone = await op.db.delete(clients).where(eq(clients.id, id)).returning({ id: clients.id });
     if (gone.length === 0) throw new Problem('client.notFound');

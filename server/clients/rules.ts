@@ -294,12 +294,15 @@ export function checked(input: NewClient): Omit<typeof clients.$inferInsert, 'cr
       details.sector_identifier_uri =
         'is needed: pairwise subjects are per host, and the redirect URIs have not one';
   }
-  if (
-    row.subjectType === 'pairwise' &&
-    row.grantTypes.includes(DEVICE_CODE) &&
-    row.tokenEndpointAuthMethod !== 'private_key_jwt'
-  )
-    details.subject_type = 'pairwise goes with the device flow only where the app uses private_key_jwt';
+  if (row.subjectType === 'pairwise' && row.grantTypes.includes(DEVICE_CODE)) {
+    // No redirect URI says whose app it is: where its keys are does.
+    if (row.jwksUri === null)
+      details.jwks_uri = 'is needed: by it a pairwise app of the device flow belongs to its sector';
+    if (row.sectorIdentifierUri === null)
+      details.sector_identifier_uri = 'is needed for a pairwise app of the device flow';
+    if (row.tokenEndpointAuthMethod !== 'private_key_jwt')
+      details.subject_type = 'pairwise goes with the device flow only where the app uses private_key_jwt';
+  }
   if (row.contacts.length > 10 || row.contacts.some((one) => one.length > 254 || CONTROL.test(one)))
     details.contacts = 'takes up to 10 addresses';
   const bounded = (field: string, value: number | null, min: number, max: number) => {
