@@ -22,6 +22,7 @@ import { networkInterfaces } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { type Config, type Option, options, type Settings } from './options.ts';
+import { readSmtpUrl } from './smtp.ts';
 
 /** Everything that is wrong with the settings, one sentence each. */
 export class SettingsError extends Error {
@@ -373,6 +374,15 @@ const LOCAL = /^(localhost|127\.0\.0\.1|\[::1\])$/;
 /** Sign-in pages, cookies and tokens are only safe on plain http if they never leave the machine. */
 const isLocalOrigin = (origin: string): boolean => LOCAL.test(new URL(origin).hostname);
 
+function smtpFault(url: string): string | undefined {
+  try {
+    readSmtpUrl(url);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 function portOf(origin: string): number {
   const { port, protocol } = new URL(origin);
   return Number(port || (protocol === 'https:' ? 443 : 80));
@@ -437,7 +447,7 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
   const rule = (about: readonly string[], broken: boolean, sentence: string, list = faults) => {
     if (broken && !about.some((name) => faulty.has(name))) list.push(sentence);
   };
-  const { server, database, secrets, tokens, keys, sessions, passwords, bootstrap, egress } = settings;
+  const { server, database, secrets, tokens, keys, sessions, passwords, bootstrap, egress, mail } = settings;
 
   const tls = server.tlsCert !== null && server.tlsKey !== null;
   rule(
@@ -526,6 +536,13 @@ export function loadConfig(input: { env: NodeJS.ProcessEnv; cwd: string }): {
     ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PASSWORD'],
     (bootstrap.adminEmail === null) !== (bootstrap.adminPassword === null),
     'BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD belong together; one of them is missing.',
+  );
+  const wrongMail = mail.smtpUrl === null ? undefined : smtpFault(mail.smtpUrl);
+  rule(['SMTP_URL'], wrongMail !== undefined, `SMTP_URL ${wrongMail}.`);
+  rule(
+    ['SMTP_URL', 'MAIL_FROM'],
+    mail.smtpUrl !== null && mail.from === null,
+    'MAIL_FROM is required with SMTP_URL: the address that mails are from.',
   );
 
   for (const [name, ttl] of [

@@ -479,6 +479,40 @@ export const options = {
       'The longest answer of another server that is read, in bytes.',
     ),
   },
+  mail: {
+    smtpUrl: text(
+      'SMTP_URL',
+      null,
+      'The mail server that takes the mails to people: `smtp://` with STARTTLS, which is required except on localhost, or `smtps://`. User and password percent-encoded. Without it mails wait, and `gatehouse mail` shows them.',
+      {
+        secret: true,
+        pattern: /^smtps?:\/\/\S+$/,
+        form: 'an SMTP URL such as smtp://user:password@mail.example.com:587',
+      },
+    ),
+    from: text(
+      'MAIL_FROM',
+      null,
+      'Who mails are from: an address that the mail server lets this user send from, with or without a name. Required with SMTP_URL.',
+      {
+        pattern:
+          /^(?:[^<>"\\\p{C}]{0,100} <[^\s\p{C}@"(),:;<>[\\\]]{1,64}@[\p{L}\p{N}.-]{1,189}>|[^\s\p{C}@"(),:;<>[\\\]]{1,64}@[\p{L}\p{N}.-]{1,189})$/u,
+        form: 'an address such as no-reply@example.com or Example <no-reply@example.com>',
+      },
+    ),
+    timeout: seconds(
+      'MAIL_TIMEOUT',
+      60,
+      10 * MINUTE,
+      'A mail that the mail server has not taken by then is tried again later. Too short a time sends mails twice.',
+    ),
+    recipientLimit: integer(
+      'MAIL_RECIPIENT_LIMIT',
+      5,
+      [1, 1000],
+      'How many mails of one kind may go to one address in an hour. More are not made: nobody can have somebody’s mailbox filled.',
+    ),
+  },
   jobs: {
     purgeEvery: seconds(
       'PURGE_INTERVAL',

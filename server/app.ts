@@ -18,6 +18,8 @@ import { createLockouts } from './lockouts/lockouts.ts';
 import { loginRoutes } from './login/routes.ts';
 import { logoutJobs } from './logouts/jobs.ts';
 import { createLogouts } from './logouts/logouts.ts';
+import { mailJobs } from './mail/jobs.ts';
+import { createMail } from './mail/mail.ts';
 import { oidcJobs } from './oidc/jobs.ts';
 import { createOidc } from './oidc/oidc.ts';
 import { createPasswords, serviceWords } from './passwords/passwords.ts';
@@ -47,6 +49,7 @@ export function createApp({ config, db, ring, log }: Store): App {
   // An issuer on plain http is this machine's own: apps in development are beside it.
   const egress = createEgress(config.egress, { log, loopback: issuer.startsWith('http:') });
   const keys = createKeys(config.keys, { ring, log });
+  const mail = createMail({ settings: config.mail, issuer, ring, log });
   const passwords = createPasswords(config.passwords, { words: serviceWords(issuer) });
   const lockouts = createLockouts(config.lockouts);
   const resources = createKnownResources(db);
@@ -63,6 +66,7 @@ export function createApp({ config, db, ring, log }: Store): App {
     browser,
     log,
     egress,
+    mail,
   });
   const { timeout } = config.egress;
   const logouts = createLogouts({ issuer, timeout, egress, subjectOf: oidc.subjectOf, log });
@@ -74,6 +78,7 @@ export function createApp({ config, db, ring, log }: Store): App {
   oidcJobs(jobs, config.jobs.purgeEvery);
   sessionJobs(jobs, config.sessions);
   logoutJobs(jobs, logouts);
+  mailJobs(jobs, mail, config.jobs.purgeEvery);
 
   const http = createHttp(config, { log, ready: async () => oidc.ready() && (await schemaCurrent(db)) });
   oidc.mount(http);
@@ -117,6 +122,7 @@ export function createApp({ config, db, ring, log }: Store): App {
       await http.close();
       await refusals.stop();
       await jobs.stop();
+      await mail.stop();
       await watch?.stop();
       await refused?.stop();
       await clients.stop();

@@ -4,6 +4,7 @@ import { form } from './fields.ts';
 import { frame } from './frame.ts';
 import { type Html, html, type Value } from './html.ts';
 import type { Way } from './problem.ts';
+import { moment } from './time.ts';
 import { en, type Words } from './words.ts';
 
 interface Api {
@@ -46,19 +47,6 @@ export interface AccountProps {
   signOutHref: string;
   csrf: string;
   links: readonly Way[];
-}
-
-/** A time for people, in UTC until pages know the person's zone; text that is no time is shown as it is. */
-function moment(words: Words, iso: string, precision: 'day' | 'minute'): Html {
-  const time = /^\d{4}-\d\d-\d\d/.test(iso) ? new Date(iso) : new Date(Number.NaN);
-  if (Number.isNaN(time.getTime())) return html`<bdi>${iso}</bdi>`;
-  const format = new Intl.DateTimeFormat(words.locale, {
-    dateStyle: 'medium',
-    ...(precision === 'minute' ? { timeStyle: 'short' } : {}),
-    timeZone: 'UTC',
-  });
-  const text = format.format(time);
-  return html`<time datetime="${time.toISOString()}">${text}${precision === 'minute' && ' UTC'}</time>`;
 }
 
 const scopeList = (scopes: readonly string[]): Html[] => scopes.map((scope) => html`<code>${scope}</code> `);

@@ -417,6 +417,44 @@ export const en = {
     signOut: 'Sign out of the demo app',
   },
 
+  mails: {
+    greeting: (who: string | null): Html => (who === null ? html`Hello,` : html`Hello ${name(who)},`),
+    footer: (service: string): Html =>
+      html`Written by <bdi>${service}</bdi>, by itself: nobody reads answers to it.`,
+    unexpected: 'If you did not expect this, tell the people who run this service.',
+    passwordChanged: {
+      subject: 'Your password was changed',
+      text: {
+        person: (at: Html): Html => html`You changed the password of your account on ${at}.`,
+        operator: (at: Html): Html =>
+          html`The password of your account was changed by an administrator on ${at}.`,
+      },
+      ended: 'Whoever was signed in with your account has been signed out, on all devices and in all apps.',
+    },
+    signedOutEverywhere: {
+      subject: 'You were signed out everywhere',
+      text: (at: Html): Html =>
+        html`An administrator signed your account out on all devices and in all apps on ${at}.`,
+      again: 'Your password is the same as before; you can sign in again with it.',
+    },
+    tokenReused: {
+      subject: 'Access to your account was used twice',
+      text: (app: string | null, at: Html): Html =>
+        html`On ${at} ${app === null ? html`an app` : html`the app ${name(app)}`} presented a key to your account that had been used up before.`,
+      means:
+        'Either the app made a mistake, or somebody has copied the key. Which of the two cannot be told from here.',
+      ended: {
+        account:
+          'To be safe, your account was signed out on all devices and in all apps. You can sign in again.',
+        family: 'To be safe, that access of the app was ended. You can sign in to the app again.',
+      },
+    },
+    test: {
+      subject: (service: string): string => `A test mail from ${service}`,
+      text: 'This mail was sent to see whether mails of this service arrive. They do.',
+    },
+  },
+
   welcome: {
     title: 'Welcome',
     heading: 'One sign-in for your apps',

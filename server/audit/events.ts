@@ -133,6 +133,23 @@ export const events = {
     'notice',
     'An API’s settings were changed, or it was disabled.',
   ),
+  'mail.sent': event<{ kind: string; attempts: number }, { to: string }>(
+    'info',
+    'The mail server took a mail to a person.',
+  ),
+  'mail.refused': event<{ kind: string; failure: string }, { to: string }>(
+    'warning',
+    'The mail server refused a mail or its recipient.',
+  ),
+  'mail.givenUp': event<{ kind: string; failure: string; attempts: number }, { to: string }>(
+    'warning',
+    'A mail could not be sent for a day.',
+  ),
+  'mail.retried': event<{ kind: string }, { to: string }>('notice', 'A mail shall be sent once more.'),
+  'mail.limitReached': event<{ kind: string; limit: number }, { to: string }>(
+    'warning',
+    'As many mails of one kind were made for one address as may be in an hour; further ones are not made.',
+  ),
   'key.published': event<{ kid: string; alg: string; activatesAt: string }>(
     'notice',
     'A signing key was published.',

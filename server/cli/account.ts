@@ -12,13 +12,14 @@ import {
   setPassword,
   signOutEverywhere,
 } from '../accounts/accounts.ts';
+import { tellPasswordChanged, tellSignedOutEverywhere } from '../accounts/notices.ts';
 import { checkEmail } from '../lib/email.ts';
 import type { Op } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { createPasswords, serviceWords } from '../passwords/passwords.ts';
 import { grant, type Role, roles, rolesOf } from '../roles/roles.ts';
 import type { Store } from '../store.ts';
-import { withStore } from './open.ts';
+import { mailOf, withStore } from './open.ts';
 import { command, group, minute, prints, readPassword, table, UsageError } from './terminal.ts';
 
 /** By address or id. Throws account.notFound. */
@@ -112,7 +113,11 @@ async function changePassword(who: string, options: { passwordFile?: string }) {
   const password = await readPassword(options.passwordFile);
   return withStore(async (op, store) => {
     const account = await named(op, who);
-    await setPassword(op, account.id, await hashOf(store, password, account), 'cli');
+    const hash = await hashOf(store, password, account);
+    await inTransaction(op, async (op) => {
+      await setPassword(op, account.id, hash, 'cli');
+      await tellPasswordChanged(op, mailOf(store), account.id, 'operator');
+    });
     return {
       json: { id: account.id, email: account.email, passwordChanged: true },
       text: `The password of ${account.email} is changed; its sessions and tokens have ended.`,
@@ -121,9 +126,12 @@ async function changePassword(who: string, options: { passwordFile?: string }) {
 }
 
 const signOut = (who: string) =>
-  withStore(async (op) => {
+  withStore(async (op, store) => {
     const { id, email } = await named(op, who);
-    await signOutEverywhere(op, id, 'operator');
+    await inTransaction(op, async (op) => {
+      await signOutEverywhere(op, id, 'operator');
+      await tellSignedOutEverywhere(op, mailOf(store), id);
+    });
     return { json: { id, email, signedOut: true }, text: `The sessions and tokens of ${email} have ended.` };
   });
 

@@ -26,6 +26,7 @@ import { createLog } from '../lib/log.ts';
 import { type Op, systemOp } from '../lib/op.ts';
 import { Problem } from '../lib/problems.ts';
 import { createKeyRing, type KeyRing } from '../lib/seal.ts';
+import { SmtpError, tryServer } from '../mail/mail.ts';
 import { createPasswords } from '../passwords/passwords.ts';
 import { administratorExists } from '../roles/roles.ts';
 import { keyAdvice, overview } from '../secrets/secrets.ts';
@@ -50,6 +51,8 @@ const warning = (check: string, says: string, mend: string): Finding => ({
 const fault = (check: string, says: string, mend: string): Finding => ({ check, state: 'fault', says, mend });
 
 const PATIENCE = 5000;
+/** Seconds. */
+const MAIL_PATIENCE = 15;
 const DAY = 86_400_000;
 const MB = 1_000_000;
 const LEAST_POSTGRES = 14;
@@ -193,6 +196,27 @@ function certificate({ server }: Config): Finding[] {
   if (days < 0) return [fault(check, `The certificate ended on ${ends}.`, renew)];
   if (days < 14) return [warning(check, `The certificate ends on ${ends}.`, renew)];
   return [ok(check, `The certificate names ${name} and ends on ${ends}.`)];
+}
+
+/** Up to the sign-in at the mail server; nothing is sent. */
+async function mailServer({ mail, server }: Config): Promise<Finding> {
+  try {
+    const timeout = Math.min(mail.timeout, MAIL_PATIENCE);
+    const at = await tryServer({ smtpUrl: mail.smtpUrl, timeout }, server.issuer);
+    if (at !== null) return ok('mail', `${at} lets this server send.`);
+  } catch (error) {
+    if (!(error instanceof SmtpError)) throw error;
+    return fault(
+      'mail',
+      error.message,
+      'Check SMTP_URL and the mail server; mails wait and are tried for a day.',
+    );
+  }
+  return warning(
+    'mail',
+    'There is no mail server: mails to people wait (gatehouse mail list).',
+    'SMTP_URL=smtp://user:password@mail.example.com:587 and MAIL_FROM=no-reply@example.com',
+  );
 }
 
 // ---------------------------------------------------------------- what it keeps
@@ -440,6 +464,7 @@ async function examine(): Promise<Finding[]> {
     ...warnings.map((one) => warning('settings', one, 'See docs/configuration.md.')),
     ...(await reached(config)),
     ...certificate(config),
+    await mailServer(config),
     ...(await database(config)),
     ok('passwords', `They are hashed by ${implementation}.`),
   ];

@@ -1,6 +1,11 @@
 // The database for one command: that of the running server, else the embedded one for as long as it takes.
 import { type Op, systemOp } from '../lib/op.ts';
+import { createMail, type Mail } from '../mail/mail.ts';
 import { openStore, type Store } from '../store.ts';
+
+/** What makes mails; a running server sends them. */
+export const mailOf = ({ config, ring, log }: Store): Mail =>
+  createMail({ settings: config.mail, issuer: config.server.issuer, ring, log });
 
 /** Runs `work` as `system/cli`; what was opened is closed on every path, also on Ctrl-C. */
 export async function withStore<T>(work: (op: Op, store: Store) => Promise<T>): Promise<T> {

@@ -12,6 +12,7 @@ const groups: Readonly<Record<string, () => Promise<{ add(program: Command): voi
   keys: () => import('./keys.ts'),
   secrets: () => import('./secrets.ts'),
   logout: () => import('./logout.ts'),
+  mail: () => import('./mail.ts'),
   doctor: () => import('./doctor.ts'),
   migrate: () => import('./migrate.ts'),
   health: () => import('./health.ts'),

@@ -96,6 +96,7 @@ const SENTENCES: ReadonlySet<string> = new Set([
   'SettingsError',
   'EmbeddedError',
   'DatabaseError',
+  'SmtpError',
   'UsageError',
 ]);
 

@@ -89,6 +89,12 @@ export const problems = {
   ),
   'logout.notFound': problem(404, 'There is no such logout.'),
   'logout.delivered': problem(409, 'The app has taken this logout already.'),
+  'mail.notFound': problem(404, 'There is no such mail.'),
+  'mail.sent': problem(409, 'This mail has been sent already; its content is erased.'),
+  'mail.notSetUp': problem(
+    409,
+    'There is no mail server: set SMTP_URL and MAIL_FROM. Until then mails wait.',
+  ),
   'resource.notFound': problem(404, 'There is no such API.'),
   'resource.invalid': problem(400, 'The API’s settings are not valid.'),
   'resource.exists': problem(409, 'There is an API with this resource indicator already.'),
