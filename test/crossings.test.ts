@@ -253,6 +253,32 @@ t.test('one server', async (t) => {
     return row?.n;
   };
 
+  await t.test('R58 ATK-A057: codes of devices are in no log and in no audit row', async (t) => {
+    const issued = await begin();
+    const browser = app.visitor();
+    await browser.get(`/device?user_code=${issued.user_code}`);
+    await confirm(app.visitor(), issued.user_code);
+    for (const form of [{ user_code: issued.user_code }, { user_code: 'ZZZZ-ZZZZ' }, { user_code: '' }])
+      await browser.submit(await browser.get('/device'), /^\/device$/, form);
+    await fetch(`${issuer}/device?user_code=${issued.user_code}`, { method: 'PUT' });
+    await poll(issued.device_code);
+    await poll(`${issued.device_code}x`);
+    await tokenRequest(issuer, own, { grant_type: DEVICE_CODE, device_code: issued.device_code });
+    const [audit] = await app.db.$client<{ text: string }[]>`
+      SELECT string_agg(e::text, '') || (SELECT coalesce(string_agg(p::text, ''), '') FROM audit_personal p) AS text
+      FROM audit_events e`;
+    const said = `${app.lines.join('\n')}${audit?.text}`;
+    for (const code of [
+      issued.user_code,
+      issued.user_code.replace('-', ''),
+      issued.device_code,
+      'ZZZZ-ZZZZ',
+      'ZZZZZZZZ',
+    ])
+      t.notOk(said.includes(code), code);
+    t.ok(said.includes('device.codeIssued'));
+  });
+
   await t.test('O8: a lock that is not to be had in time is 503, whoever asked for it', async (t) => {
     const client = await app.client();
     const { browser, body } = await tokens(app, client, person, { scope: 'openid' });
