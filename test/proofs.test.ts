@@ -671,6 +671,9 @@ t.test('pushed requests and request objects', async (t) => {
       'for another app': object({ client_id: 'somebody' }),
       'a redirect URI that is not registered': object({ redirect_uri: 'https://evil.test/cb' }),
       'one in another': object({ request: 'x' }),
+      'text that cannot be stored': object({ state: 'a\0b' }),
+      'half a character': object({ nonce: 'a\ud800b' }),
+      'the same in its claims': object({ claims: { userinfo: { email: { value: '\0' } } } }),
     };
     for (const [name, request] of Object.entries(bad)) {
       const query = new URLSearchParams({ ...params, request: await request });
