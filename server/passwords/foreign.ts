@@ -12,7 +12,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 import { promisify } from 'node:util';
-import { verify as verifyBcrypt } from '@node-rs/bcrypt';
+import library from 'bcrypt';
 import { Problem } from '../lib/problems.ts';
 
 // All of them compute on the thread pool.
@@ -217,6 +217,10 @@ export function readForeign(given: unknown): string {
 
 /** Made by none of our libraries: `verifyForeign` is to be asked. */
 export const isForeign = (stored: string): boolean => /^\$(?:2|bcrypt|scrypt|pbkdf2|firebase)/.test(stored);
+
+/** The library knows no `2y`, which PHP writes for what everybody else calls `2b`. */
+const verifyBcrypt = (typed: Buffer | string, stored: string): Promise<boolean> =>
+  library.compare(typed, stored.replace(/^\$2y\$/, '$2b$'));
 
 /** `password` as it was typed: whoever made the hash did not normalise it. */
 export async function verifyForeign(stored: string, password: string): Promise<boolean> {
