@@ -320,7 +320,7 @@ t.test('O3: a variable that is nearly ours is warned of, others are not', async 
     HOSTNAME: 'web-1',
     PATH: '/bin',
     npm_config_cache: '/tmp',
-    SMTP_URL: 'smtp://x',
+    MAIL_HOST: 'x',
     GATEHOUSE_SERVICE_PORT: '80',
     POSTGRES_PASSWORD: 'x',
   });

@@ -420,7 +420,7 @@ export const en = {
   mails: {
     greeting: (who: string | null): Html => (who === null ? html`Hello,` : html`Hello ${name(who)},`),
     footer: (service: string): Html =>
-      html`Written by <bdi>${service}</bdi>, by itself: nobody reads answers to it.`,
+      html`Sent automatically by <bdi>${service}</bdi>. Nobody reads answers to it.`,
     unexpected: 'If you did not expect this, tell the people who run this service.',
     passwordChanged: {
       subject: 'Your password was changed',

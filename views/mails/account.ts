@@ -67,7 +67,7 @@ const nameless = { ...plain, name: null };
 const hostile = {
   ...plain,
   service: '"><script>alert(1)</script>',
-  name: '<img src=x onerror="alert(1)">&amp;\r\nBcc: evil {{7*7}}',
+  name: '<b onclick="alert(1)">&amp;"\'\r\nBcc evil {{7*7}}',
 };
 const rightToLeft = { ...plain, name: '\u202eעדה לאבלייס\u202c' };
 
@@ -85,7 +85,7 @@ export const examples = {
   tokenReused: {
     plain: { ...plain, app: 'Field Notes', ended: 'account' },
     family: { ...plain, app: null, ended: 'family' },
-    hostile: { ...hostile, app: '</p><a href="javascript:alert(1)">x</a>\n\n', ended: 'account' },
+    hostile: { ...hostile, app: '<img onerror=alert(1)>\n\n--\n{{7*7}}', ended: 'account' },
     link: { ...plain, app: 'https://evil.example/login', ended: 'account' },
   },
 } satisfies {
