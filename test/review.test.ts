@@ -505,7 +505,7 @@ t.test(
     const locks = [
       ['CONNECTION LIMIT 0', 'CONNECTION LIMIT -1'],
       ['ALLOW_CONNECTIONS false', 'ALLOW_CONNECTIONS true'],
-    ];
+    ] as const;
     for (const [shut, open] of locks) {
       await Promise.all(Array.from({ length: 5 }, ask));
       await admin.$client.unsafe(`ALTER DATABASE "${name}" WITH ${shut}`);
