@@ -567,7 +567,7 @@ t.test('O6: the embedded database gets a new key in its file, and is sealed anew
   t.equal(keysIn().at(-1), fresh);
   const keys = keysIn();
 
-  const given = await cli({ ...env, ENCRYPTION_KEYS: fresh }, 'secrets', 'new-key');
+  const given = await cli({ ...env, ENCRYPTION_KEYS: keys.join() }, 'secrets', 'new-key');
   t.equal(given.code, 1);
   t.match(given.err, /The keys are in ENCRYPTION_KEYS/);
   t.same(keysIn(), keys);
