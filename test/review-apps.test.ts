@@ -6,11 +6,11 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import t from 'tap';
-import { change, DEVICE_CODE, OWN_CLIENT } from '../server/clients/clients.ts';
+import { change, DEVICE_CODE, type NewClient, OWN_CLIENT } from '../server/clients/clients.ts';
 import { createToken } from '../server/clients/registration.ts';
 import { endApp } from '../server/consents/consents.ts';
-import { authorizePath, complete, pkce, type Running, startApp, tokens } from './harness/app.ts';
-import { type Visitor, visitor } from './harness/browser.ts';
+import { authorizePath, complete, PASSWORD, pkce, type Running, startApp, tokens } from './harness/app.ts';
+import { type Page, type Visitor, visitor } from './harness/browser.ts';
 
 t.setTimeout(120_000);
 
@@ -449,4 +449,45 @@ t.test('P5: what could not work is refused when it is written', async (t) => {
   const browser = app.visitor();
   const { page } = await complete(browser, await browser.get('/account'), person);
   t.match(page.body, person.email);
+});
+
+t.test('P5: P7: a request that was pushed, and its person goes another way', async (t) => {
+  const app = await startApp(t);
+  const [one, two] = [await app.person(), await app.person()];
+  const begin = async (more: Partial<NewClient> = {}) => {
+    const client = await app.client({ requirePushedAuthorizationRequests: true, ...more });
+    const pushed = await fetch(`${app.issuer}/oauth2/par`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(`${client.id}:${client.secret}`).toString('base64')}` },
+      body: new URL(authorizePath(client, pkce()), app.issuer).searchParams,
+    });
+    const { request_uri } = (await pushed.json()) as { request_uri: string };
+    const browser = app.visitor();
+    const query = new URLSearchParams({ client_id: client.id, request_uri });
+    return { browser, page: await browser.follow(await browser.get(`/oauth2/authorize?${query}`)) };
+  };
+
+  await t.test('R41: another account', async (t) => {
+    const { browser, page } = await begin();
+    const signIn = (at: Page, { email }: { email: string }) =>
+      browser.submit(at, /\/password$/, { email, password: PASSWORD });
+    const asked = await browser.follow(await signIn(page, one));
+    const again = await browser.follow(await browser.submit(asked, /\/switch$/, {}));
+    const callback = await browser.follow(await signIn(again, two));
+    const consent = await browser.follow(await browser.submit(callback, /\/logout\/confirm$/, {}));
+    t.match(consent.body, two.email);
+    const { params } = await complete(browser, consent, two);
+    t.ok(params.get('code'));
+  });
+
+  await t.test('A1: a page that expired leads to the app, which alone can push it again', async (t) => {
+    for (const clientUri of ['https://rp.test/', null]) {
+      const { browser, page } = await begin({ clientUri });
+      await app.db.$client`UPDATE interactions SET expires_at = now() - interval '1 second'`;
+      const over = await browser.get(page.url);
+      t.equal(over.status, 400);
+      t.notMatch(over.body, /href="\/oauth2\/authorize/);
+      t.equal(over.body.includes('href="https://rp.test/"'), clientUri !== null);
+    }
+  });
 });

@@ -193,11 +193,7 @@ export function consentRoutes(
   scope.post<Uid>('/consent/:uid/switch', async (request, reply) => {
     const { uid } = request.params;
     const hash = oidc.browserHash(request, reply);
-    const goOn = await locked(opOf(db, request), uid, hash, async (op, state) => {
-      if (!state.device) return beginAgain(state, 'other');
-      await askAgain(op, state);
-      return `/interaction/${uid}`;
-    });
-    return reply.redirect(goOn, 303);
+    await locked(opOf(db, request), uid, hash, askAgain);
+    return reply.redirect(`/interaction/${uid}`, 303);
   });
 }

@@ -75,9 +75,9 @@ const SESSION_STANDS = `SELECT a.epoch FROM sessions s
   WHERE s.uid = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3::timestamptz`;
 
 /** The authorization request anew: for a person who comes back to a page that is over. */
-function restart(params: Params, more: Record<string, string> = {}): string {
+function restart(params: Params): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...params, ...more })) {
+  for (const [name, value] of Object.entries(params)) {
     // Of all parameters `resource` alone may come several times.
     for (const one of [value ?? []].flat()) query.append(name, String(one));
   }
@@ -193,20 +193,11 @@ export async function sessionEpoch(
   return row ? (row.epoch as number) : null;
 }
 
-/**
- * The same authorization request from its start; `as: 'other'` asks who signs in, beside what the app asked. A device
- * cannot be asked from here: its person enters its code anew.
- */
-export const beginAgain = (
-  { params, device }: Pick<Interaction, 'params' | 'device'>,
-  as: 'same' | 'other' = 'same',
-): string => {
-  if (device) return DEVICE_PAGE;
-  const prompts = new Set(['login', ...(params.prompt?.split(' ') ?? [])]);
-  return restart(params, as === 'other' ? { prompt: [...prompts].join(' ') } : {});
-};
+/** The same authorization request from its start. A device cannot be asked from here: its person enters its code anew. */
+export const beginAgain = ({ params, device }: Pick<Interaction, 'params' | 'device'>): string =>
+  device ? DEVICE_PAGE : restart(params);
 
-/** Asks who signs in, in the middle of a device's interaction: its code is taken, and cannot begin again. */
+/** Asks who signs in, in the middle of an interaction: what was pushed, signed or taken cannot begin again. */
 export async function askAgain(op: Op, state: Interaction): Promise<void> {
   if (!state.finished) await run(op.db, ASK_AGAIN, [sha256(state.uid)]);
 }

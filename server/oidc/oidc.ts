@@ -173,8 +173,11 @@ export function createOidc({
     }
     const app = continueTo ? await clients.find(continueTo.clientId, on) : null;
     // A finished sign-in must not be repeated for an app that has its answer: back to the app's own start.
-    const start = kind === 'finished' ? (app?.row.initiateLoginUri ?? app?.row.clientUri) : null;
-    const href = start ?? continueTo?.href;
+    const start = app?.row.initiateLoginUri ?? app?.row.clientUri;
+    // What was pushed or signed is only the app's to send again.
+    const signed = app?.row.requirePushedAuthorizationRequests || app?.row.requireSignedRequestObject;
+    const anew = signed ? start : continueTo?.href;
+    const href = kind === 'finished' ? (start ?? anew) : anew;
     const way = app && href ? { label: app.row.name, href } : null;
     return String(expiredPage({ kind, requestId, continueTo: way, home: '/' }));
   }
