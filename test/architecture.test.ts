@@ -18,7 +18,10 @@ const ORDER: readonly { folders: readonly string[]; because: string }[] = [
   { folders: ['server/audit'], because: 'every record writes its acts into the trail' },
   { folders: ['server/secrets'], because: 'secrets are sealed anew without knowing what they are for' },
   { folders: ['server/keys'], because: 'keys are needed by whoever signs, and need nobody' },
-  { folders: ['server/mail'], because: 'people are told of acts of every record, in the transaction of the act' },
+  {
+    folders: ['server/mail'],
+    because: 'people are told of acts of every record, in the transaction of the act',
+  },
   { folders: ['server/logouts'], because: 'what its apps are told is a part of every ending of a session' },
   { folders: ['server/passwords'], because: 'a password is judged and hashed without knowing whose it is' },
   { folders: ['server/sessions'], because: 'ending sessions is a part of many acts on accounts' },
@@ -224,6 +227,20 @@ tap.test('architecture, R55: whatever asks another server does so through egress
     [],
   );
 });
+
+/** Acts of a room on an account that its owner is to learn of. */
+const TOLD = /\b(setPassword|signOutEverywhere)\(/;
+
+tap.test(
+  'architecture, A14: who changes a password or signs somebody out everywhere tells them',
+  async (t) => {
+    const acting = sources.filter(
+      ({ path, text }) => !path.startsWith('server/accounts/') && TOLD.test(text),
+    );
+    t.ok(acting.length >= 2);
+    for (const { path, imports } of acting) t.ok(imports.includes('server/accounts/notices.ts'), path);
+  },
+);
 
 tap.test('architecture: no drawers', async (t) => {
   const drawers = sources.filter(({ path }) =>

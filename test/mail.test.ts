@@ -286,6 +286,20 @@ t.test('one server', async (t) => {
     },
   );
 
+  await t.test('A14: addresses of every script', async (t) => {
+    const end = randomBytes(3).toString('hex');
+    const names = {
+      [`zoë-${end}@example.org`]: null,
+      [`a-${end}@bücher.example`]: `a-${end}@xn--bcher-kva.example`,
+    };
+    for (const [to, arrives] of Object.entries(names)) {
+      await send(mail, app.op(), to);
+      await settled(app.db, to, 'sent');
+      const one = smtp.received.at(-1);
+      t.same(one?.to, [arrives ?? to]);
+    }
+  });
+
   await t.test('ATK-A153: an address cannot carry a header, a command or a second recipient', async (t) => {
     const before = smtp.received.length;
     for (const bad of [

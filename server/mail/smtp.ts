@@ -3,6 +3,7 @@
 //
 // The connection is TLS with a verified certificate or it is not used, except on this machine. Every try has an end:
 // a server that hangs or trickles is left after `timeout` seconds.
+import { domainToASCII } from 'node:url';
 import type { NodemailerError } from 'nodemailer/lib/errors';
 import type { SMTPPoolOptions } from 'nodemailer/lib/smtp-pool';
 import { readSmtpUrl } from '../../config/smtp.ts';
@@ -70,6 +71,12 @@ function judge(error: Thrown, at: string, timeout: number): SmtpError {
   return new SmtpError(true, failure, `${at} cannot be used: ${message}`);
 }
 
+/** Domains as every mail server knows them; what stands before the @ may need one that speaks SMTPUTF8. */
+function inAscii(address: string): string {
+  const at = address.lastIndexOf('@') + 1;
+  return address.slice(0, at) + (domainToASCII(address.slice(at)) || address.slice(at));
+}
+
 interface SmtpSettings {
   url: string;
   /** Seconds one try may take. */
@@ -131,10 +138,11 @@ export function createSmtp({ url, timeout, ownName }: SmtpSettings) {
     /** What the server said when it took the mail. Throws SmtpError. */
     deliver: ({ to, from, messageId, subject, text, html }: Envelope): Promise<string> =>
       ask(async (signal) => {
+        const [sender, recipient] = [inAscii(from.address), inAscii(to)];
         const { response } = await (await transport()).sendMail({
-          envelope: { from: from.address, to: [to] },
-          from,
-          to: { name: '', address: to },
+          envelope: { from: sender, to: [recipient] },
+          from: { name: from.name, address: sender },
+          to: { name: '', address: recipient },
           messageId,
           subject,
           text,
