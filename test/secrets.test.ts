@@ -277,7 +277,7 @@ t.test('O6: what is written or erased while everything is sealed anew stays as i
     }
   };
   const writers = [writer(before, 0), writer(after, 1), writer(before, 2)];
-  for (let round = 0; round < 2; round++) await rotate(op, after, { batch: 7 });
+  for (let round = 0; round < 40 && writes < 300; round++) await rotate(op, after, { batch: 7 });
   over = true;
   await Promise.all(writers);
   t.ok(writes > 100, `${writes} writes`);
