@@ -195,7 +195,7 @@ t.test('ATK-A095: nobody’s password costs a hash with today’s parameters, an
       return real.verify(phc, password);
     },
   });
-  for (const phc of [null, '', '$2b$10$abcdefghijklmnopqrstuv', '!']) {
+  for (const phc of [null, '', '$1$abcdefgh$ijklmnopqrstuv', '!']) {
     t.same(await watched.verify(phc, ''), { ok: false, outdated: false });
   }
   t.equal(seen.length, 4);
