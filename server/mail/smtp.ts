@@ -42,6 +42,9 @@ const FAILURES: Readonly<Record<string, string>> = {
   EABORT: 'timeout',
 };
 
+/** 5xx of which the mail is innocent: the order of commands, and that we have not signed in or encrypted. */
+const OF_THE_SESSION: ReadonlySet<number> = new Set([503, 530, 534, 535, 538]);
+
 type Thrown = Pick<NodemailerError, 'code' | 'command' | 'response' | 'responseCode' | 'message'>;
 
 /** Only what is said of the recipient or of the mail itself is final: all else may be mended on the way. */
@@ -60,8 +63,7 @@ function judge(error: Thrown, at: string, timeout: number): SmtpError {
   if (known) return new SmtpError(true, known, `${at} cannot be used: ${message}`);
   const ofThisMail = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE';
   if (responseCode > 0) {
-    // 503 is about the order of commands.
-    const final = ofThisMail && responseCode >= 500 && responseCode !== 503;
+    const final = ofThisMail && responseCode >= 500 && !OF_THE_SESSION.has(responseCode);
     return new SmtpError(!final, `smtp_${responseCode}`, `${at} answered to ${command}: ${response}`);
   }
   if (code === 'EENVELOPE')
