@@ -55,12 +55,7 @@ export interface NewClient {
 }
 
 export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
-const GRANT_TYPES = [
-  'authorization_code',
-  'refresh_token',
-  'client_credentials',
-  DEVICE_CODE,
-] as const;
+const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE] as const;
 export const RESPONSE_MODES = ['query', 'form_post', 'fragment'] as const;
 export const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const;
 export const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
