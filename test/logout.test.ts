@@ -204,8 +204,9 @@ t.test('one server', async (t) => {
     await until('it was tried', async () => (await rowsOf(app.db, client.id))[0]?.failure === 'refused');
     await until('more than once', async () => ((await rowsOf(app.db, client.id))[0]?.attempts ?? 0) > 1);
     t.match(await rowsOf(app.db, client.id), [{ state: 'pending' }]);
+    if (LONG) await sleep(120_000);
     await receiver.open();
-    await settled(app.db, client.id, 'delivered');
+    await settled(app.db, client.id, 'delivered', LONG ? 300 : undefined);
     t.equal(receiver.of(client.id).length, 1);
     t.equal(receiver.of(client.id)[0]?.claims.jti, (await rowsOf(app.db, client.id))[0]?.id);
   });
