@@ -741,12 +741,16 @@ t.test('in a person’s name', async (t) => {
         ['api', 'At Parcel tracking'],
         ['scopes', 'Use orders:read'],
       ]);
-      // Leaving by "another account" keeps both.
-      const switched = await browser.submit(both.page, /\/switch$/, {});
-      t.strictSame(new URL(switched.location ?? '', app.issuer).searchParams.getAll('resource'), [
+      // Another account, in another browser, is asked for both as well.
+      const second = app.visitor();
+      const there = await toConsent(second, client, person, { scope: 'openid orders:read' }, [
         ORDERS,
         PARCELS,
       ]);
+      const form = await second.follow(await second.submit(there.page, /\/switch$/, {}));
+      const fields = { email: (await app.person()).email, password: PASSWORD };
+      const asked = await second.follow(await second.submit(form, /\/password$/, fields));
+      t.strictSame(lists(asked).slice(0, 2), lists(both.page).slice(0, 2));
       await complete(browser, both.page, person);
 
       // Remembered in another browser, for all of it and for parts.
