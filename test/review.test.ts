@@ -478,6 +478,28 @@ t.test('over HTTP', async (t) => {
   });
 });
 
+t.test(
+  'R42: of two right passwords at once, one is the sign-in: the other sees it when its turn comes',
+  async (t) => {
+    const app = await startApp(t);
+    const client = await app.client();
+    const person = await app.person();
+    const browser = app.visitor();
+    const page = await browser.follow(await browser.get(authorizePath(client, pkce())));
+    const fields = { email: person.email, password: PASSWORD };
+    let posts: Promise<Page>[] = [];
+    await whileLocked(app, 'SELECT 1 FROM interactions FOR UPDATE', async (db) => {
+      posts = [1, 2].map(() => browser.submit(page, /\/password$/, fields));
+      await waiting(db, 2);
+    });
+    t.same(
+      (await Promise.all(posts)).map(({ status }) => status),
+      [303, 303],
+    );
+    t.equal((await app.events('signIn.succeeded')).length, 1);
+  },
+);
+
 t.test('O8: a transaction somebody broke and said nothing of is no commit', async (t) => {
   const db = openPool(t, (await freshDatabase(t)).app, 2);
   const unit = createUnit(db, { id: 'r', address: '127.0.0.1', userAgent: null }, null);

@@ -58,13 +58,16 @@ export class InteractionOver extends Problem {
   }
 }
 
-const SELECT = (lock: '' | 'FOR UPDATE OF i') => `SELECT i.client_id, i.prompt, i.payload, i.browser_hash,
+const LOAD = `SELECT i.client_id, i.prompt, i.payload, i.browser_hash,
   i.taken_at IS NOT NULL AS taken, i.expires_at <= $2::timestamptz AS expired, i.finished_at IS NOT NULL AS finished,
   extract(epoch FROM i.password_at)::float8 AS password_at, ${ACCOUNT_COLUMNS}
   FROM interactions i LEFT JOIN accounts a ON a.id = i.account_id AND a.epoch = i.account_epoch AND a.disabled_at IS NULL
-  WHERE i.uid_hash = $1 ${lock}`;
-const LOAD = SELECT('');
-const LOAD_LOCKED = SELECT('FOR UPDATE OF i');
+  WHERE i.uid_hash = $1`;
+/**
+ * A statement of its own, before the read: one that waits for the lock and joins in the same breath joins by what it saw
+ * before it waited, and would not know the account another tab has proved meanwhile.
+ */
+const LOCK = 'SELECT 1 FROM interactions WHERE uid_hash = $1 FOR UPDATE';
 const PROVE = `UPDATE interactions SET account_id = $2, account_epoch = $3, password_at = $4::timestamptz WHERE uid_hash = $1`;
 const ASK_AGAIN = `UPDATE interactions SET prompt = 'login', account_id = NULL, account_epoch = NULL, password_at = NULL
   WHERE uid_hash = $1 AND finished_at IS NULL`;
@@ -94,7 +97,9 @@ export async function load(
   browserHash: Buffer | null,
   lock = false,
 ): Promise<Interaction> {
-  const [row] = await run(op.db, lock ? LOAD_LOCKED : LOAD, [sha256(uid), op.now.toISOString()]);
+  const hash = sha256(uid);
+  const locking = lock ? run(op.db, LOCK, [hash]) : null;
+  const [[row]] = await Promise.all([run(op.db, LOAD, [hash, op.now.toISOString()]), locking]);
   if (!row) throw new InteractionOver('expired', null);
   const owner = row.browser_hash as Buffer | null;
   if (!owner || !browserHash || !sameDigest(owner, browserHash))
