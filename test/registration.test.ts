@@ -403,7 +403,7 @@ t.test('with a token of the operator', async (t) => {
       }),
       { numRuns: LONG ? 2000 : 200 },
     );
-    t.ok(taken > 10, `${taken} were taken`);
+    t.ok(taken > 0, `${taken} were taken`);
   });
 
   await t.test('P5: R22: nothing an operator decides is for the app to say, now or later', async (t) => {
